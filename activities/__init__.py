@@ -1,0 +1,1 @@
+"""What touches the world: one class per family of steps, and the drivers below it."""

@@ -1,0 +1,63 @@
+"""How to speak with a batch system: text in, text out. No input or output, so a driver is tested without its system.
+
+A driver says *what to ask* as POSIX shell text and *how to read* what comes back. A `Shell`
+(howdah.activities.transports.shell) carries the text to the site.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from howdah.models.answers import Check
+from howdah.models.batch import Sighting
+from howdah.models.job import Attempt, BatchJob, Cancelled
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Question(Generic[T]):
+    """Shell text for a site, and how to read its standard output.
+
+    `read` raises a `SiteError` when the answer is a refusal, and `OutcomeUnknown` when it cannot tell.
+    `within` is the time limit in seconds.
+    """
+
+    script: str
+    read: Callable[[str], T]
+    within: float = 60.0
+
+
+class Scheduler(Protocol):
+    """One kind of batch system. Constructed with the configuration of the site.
+
+    Every question may be asked twice, at once, or again after its answer was lost. Attempts come with
+    their folder set. Values from the user reach shell text only through `shlex.quote` or here-documents.
+    """
+
+    def script(self, attempt: Attempt) -> str:
+        """The batch script, as `howdah script` shows it and `submit` sends it."""
+        ...
+
+    def submit(self, attempt: Attempt) -> Question[BatchJob]:
+        """Submit exactly once: under the key's lock, look for an earlier submission first.
+
+        Raises: Rejected (permanent), NoSlot (full: ask later), OutcomeUnknown (ask again), SiteUnreachable.
+        """
+        ...
+
+    def poll(self, attempts: Sequence[Attempt], *, closely: bool = False) -> Question[dict[str, Sighting]]:
+        """One look at all attempts with one query of the scheduler, by key.
+
+        `closely` also asks the accounting, the scheduler's words in the job's log, and for details for people:
+        for a few attempts only, for it costs more.
+        """
+        ...
+
+    def cancel(self, attempt: Attempt) -> Question[Cancelled | None]:
+        """Leave a tombstone, cancel by key, and look. None: not gone yet, ask again."""
+        ...
+
+    def check(self) -> Question[tuple[Check, ...]]:
+        """Is the batch system there and usable, and what is it? For `howdah site check`."""
+        ...

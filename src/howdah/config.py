@@ -1,0 +1,125 @@
+"""The sites, read from `sites.toml`: the project's own folder, then the user's configuration folder."""
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from howdah.errors import ConfigError, UnknownName
+from howdah.models.sites import ForkSite, Site
+from howdah.plugins import SiteKind, find
+
+LOCAL = "local"
+
+
+def config_folder() -> Path:
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "howdah"
+
+
+def state_folder() -> Path:
+    """Where the embedded server, its workers and the folders of local jobs live. `HOWDAH_STATE` overrides."""
+    if told := os.environ.get("HOWDAH_STATE"):
+        return Path(told).expanduser().absolute()
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "howdah"
+
+
+def site_files(project: Path | None = None) -> list[Path]:
+    """The files that are read, most particular first. `HOWDAH_SITES` (paths joined by ':') replaces them all."""
+    if told := os.environ.get("HOWDAH_SITES"):
+        return [Path(path).expanduser().absolute() for path in told.split(os.pathsep) if path]
+    found = [(project or Path.cwd()).absolute() / "sites.toml", config_folder() / "sites.toml"]
+    return [path for path in found if path.is_file()]
+
+
+def load_sites(project: Path | None = None) -> dict[str, Site]:
+    """All sites by name. The first file that names a site decides; `local` is always there."""
+    sites: dict[str, Site] = {}
+    for path in site_files(project):
+        for name, table in _tables(path).items():
+            sites.setdefault(name, _site(path, name, table))
+    sites.setdefault(LOCAL, this_machine())
+    return sites
+
+
+def this_machine() -> Site:
+    return ForkSite(name=LOCAL, description="this machine", scratch=_local_scratch())
+
+
+def find_site(name: str, sites: dict[str, Site]) -> Site:
+    if name not in sites:
+        near = difflib.get_close_matches(name, sites, n=1)
+        guess = f" Did you mean {near[0]!r}?" if near else ""
+        raise UnknownName(
+            f"No site {name!r}.{guess} Known sites: {', '.join(sorted(sites))}.",
+            hint=f"add [sites.{name}] to {config_folder() / 'sites.toml'}, then: howdah site check {name}",
+        )
+    return sites[name]
+
+
+def _local_scratch() -> str:
+    path = str(state_folder() / "jobs")
+    try:
+        return Site(name=LOCAL, kind="fork", scratch=path).scratch
+    except ValidationError:  # a home with blanks in its name
+        return "~/.howdah"
+
+
+def _tables(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        document = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror}.", hint="correct HOWDAH_SITES or the file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.", hint="correct the file") from error
+    if extra := set(document) - {"sites"}:
+        raise ConfigError(f"{path}: unknown table {sorted(extra)[0]!r}.", hint="a site is a table [sites.NAME]")
+    sites = document.get("sites", {})
+    if not isinstance(sites, dict) or not all(isinstance(table, dict) for table in sites.values()):
+        raise ConfigError(f"{path}: 'sites' must hold tables.", hint="a site is a table [sites.NAME]")
+    return sites
+
+
+def _site(path: Path, name: str, table: dict[str, Any]) -> Site:
+    where = f"{path}: [sites.{name}]"
+    if "kind" not in table:
+        raise ConfigError(f"{where} has no 'kind'.", hint='say kind = "slurm" or kind = "fork"')
+    try:
+        kind = find(SiteKind, str(table["kind"]), what="kind of site")
+    except UnknownName as error:
+        raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
+    try:
+        return kind.config.model_validate({"name": name, **table})
+    except ValidationError as error:
+        raise ConfigError("\n".join(problems(where, error, kind.config)), hint="correct the file") from None
+
+
+def problems(where: str, error: ValidationError, model: type[Any]) -> list[str]:
+    """Each problem in one line: where, what, and for an unknown key the nearest right one."""
+    lines = []
+    for item in error.errors(include_url=False):
+        path = ".".join(str(part) for part in item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(item["loc"][-1]), _keys(model, item["loc"][:-1]), n=1)
+            message = "is not known here" + (f"; did you mean {near[0]!r}?" if near else "")
+        lines.append(f"{where}: {path}: {message}" if path else f"{where}: {message}")
+    return lines
+
+
+def _keys(model: type[Any], path: tuple[int | str, ...]) -> list[str]:
+    """The keys a model knows at `path`, as users write them."""
+    for part in path:
+        if not isinstance(part, int):
+            inner = getattr(model, "model_fields", {}).get(part)
+            model = next((kind for kind in _models_in(inner.annotation) if inner), model) if inner else model
+    fields = getattr(model, "model_fields", {})
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _models_in(annotation: Any) -> list[type[Any]]:
+    if hasattr(annotation, "model_fields"):
+        return [annotation]
+    return [model for inner in getattr(annotation, "__args__", ()) for model in _models_in(inner)]

@@ -1,0 +1,76 @@
+"""What a site tells of a batch job: the witnesses, and what they come to."""
+
+from howdah.models.causes import FailureCause
+from howdah.models.data import Data
+from howdah.models.states import BatchState
+
+__all__ = ["BatchState", "BatchStatus", "EndRecord", "Sighting", "StartRecord", "Witness"]
+
+
+class StartRecord(Data):
+    """What the wrapper wrote before the user's command began. Times are seconds since 1970 on the site's clock."""
+
+    native_id: str
+    host: str = ""
+    started: int
+
+
+class EndRecord(Data):
+    """What the wrapper wrote when the user's command had ended: the truth about its exit code."""
+
+    exit_code: int
+    signals: tuple[str, ...] = ()
+    """Signals the wrapper was sent and passed on, such as TERM."""
+    started: int
+    ended: int
+    host: str = ""
+
+
+class Witness(Data):
+    """What the scheduler's queue, its accounting or its words in the job's log say."""
+
+    state: BatchState
+    native_id: str | None = None
+    word: str = ""
+    """The scheduler's own word, as it came."""
+    reason: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    cause: FailureCause | None = None
+
+
+class Sighting(Data):
+    """All that one look at the site found out about one attempt. Nothing found is a finding too."""
+
+    key: str
+    claimed_by: str | None = None
+    start: StartRecord | None = None
+    end: EndRecord | None = None
+    queue: Witness | None = None
+    accounting: Witness | None = None
+    words: Witness | None = None
+    folder_exists: bool = True
+    looked_closely: bool = False
+    """Accounting and the scheduler's words were asked too."""
+    stderr_tail: str = ""
+    details: tuple[str, ...] = ()
+    """For people: what the scheduler tells about the job (limits, expected start), a line each."""
+
+
+class BatchStatus(Data):
+    """The answer of `monitor`: what the witnesses come to."""
+
+    state: BatchState
+    native_id: str | None = None
+    reason: str = ""
+    """The scheduler's reason code, such as Priority or Resources."""
+    says: str = ""
+    """The scheduler's own words."""
+    exit_code: int | None = None
+    signal: int | None = None
+    cause: FailureCause | None = None
+    message: str = ""
+    stderr_tail: str = ""
+    host: str = ""
+    started: int | None = None
+    ended: int | None = None

@@ -1,0 +1,121 @@
+"""What is carried out: a job, and each attempt at it."""
+
+import hashlib
+from base64 import b32encode
+from datetime import datetime
+from typing import Self
+
+from howdah.models.batch import BatchState, BatchStatus
+from howdah.models.data import Data
+from howdah.models.progress import AttemptRecord, OutputFile
+from howdah.models.spec import ExperimentSpec
+from howdah.models.units import Line
+
+
+class Job(Data):
+    """The input of the workflow `hpc`: a checked spec and what the client added to it."""
+
+    experiment: str
+    name: str = "main"
+    spec: ExperimentSpec
+    site: str
+    owner: Line
+    base: Line
+    """The absolute folder that relative inputs start from, as the staging worker sees it."""
+    results: Line
+    """The absolute folder that outputs come home to."""
+    created: datetime
+    earlier: tuple[AttemptRecord, ...] = ()
+    """The attempts of a run that ended, when this run is the answer to `howdah retry`."""
+
+
+class Attempt(Data):
+    """One submission of a job: all that a step has to know."""
+
+    job: Job
+    number: int
+    key: str
+    site: str
+    folder: str | None = None
+    """Absolute, on the site; known once `prepare` has made it."""
+
+    @classmethod
+    def of(cls, job: Job, *, number: int, workflow_id: str, first_run_id: str) -> Self:
+        return cls(job=job, number=number, site=job.site, key=attempt_key(job, workflow_id, first_run_id, number))
+
+    def at(self, folder: str) -> Self:
+        return self.model_copy(update={"folder": folder})
+
+    @property
+    def subfolder(self) -> str:
+        """Below the site's scratch. Ends in part of the key, so that two installations that share a scratch,
+        or an id used again years later, never share a folder."""
+        return f"{self.job.experiment}/{self.job.name}/{self.number}-{self.key[-8:]}"
+
+
+def attempt_key(job: Job, workflow_id: str, first_run_id: str, number: int) -> str:
+    """The name of this attempt wherever it goes, first of all the scheduler's job name.
+
+    The same on every retry, continue-as-new and reset (they keep the first run id), different for every attempt.
+    """
+    digest = hashlib.sha256(f"{workflow_id}\0{first_run_id}\0{number}".encode()).digest()
+    return f"hd-{job.spec.name[:32]}-{b32encode(digest).decode().lower()[:26]}"
+
+
+class Workdir(Data):
+    """The answer of `prepare`."""
+
+    folder: str
+
+
+class Staged(Data):
+    """The answer of `stage_in`: what the manifest came to."""
+
+    files: int
+    bytes: int
+    skipped: int = 0
+    """Files that were there and right already."""
+
+
+class BatchJob(Data):
+    """The answer of `submit`: the job as its site knows it."""
+
+    native_id: str
+    found: bool = False
+    """An earlier try had submitted it already."""
+
+
+class Watch(Data):
+    """The input of `monitor`: answer when the state is another than `known`."""
+
+    attempt: Attempt
+    native_id: str
+    known: BatchState
+
+
+class Collect(Data):
+    """The input of `stage_out`. Of a job that failed only its words and what is there are brought home."""
+
+    attempt: Attempt
+    status: BatchStatus
+
+
+class Collected(Data):
+    outputs: tuple[OutputFile, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class Cancelled(Data):
+    """The answer of `cancel`: seen gone, not merely asked to go."""
+
+    native_id: str | None = None
+    had_begun: bool = False
+
+
+class Resolution(Data):
+    """An operator's answer: go on (with another spec or site if given), or give up."""
+
+    retry: bool
+    spec: ExperimentSpec | None = None
+    site: str | None = None
+    by: Line = ""

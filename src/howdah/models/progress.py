@@ -1,0 +1,101 @@
+"""What is shown of an experiment: the answer of the query `progress`, and of `howdah show --json`."""
+
+from datetime import datetime
+from typing import Any
+
+from howdah.models.causes import FailureCause
+from howdah.models.data import Data
+from howdah.models.states import JobState, StepState
+
+
+class StepRecord(Data):
+    name: str
+    state: StepState
+    started: datetime
+    ended: datetime | None = None
+    worker: str | None = None
+    """Who carried it out: `howdah@HOST/PID`. Filled in by the client from the history."""
+    message: str | None = None
+
+
+class AttemptRecord(Data):
+    number: int
+    site: str
+    key: str
+    native_id: str | None = None
+    folder: str | None = None
+    state: JobState = JobState.CREATED
+    exit_code: int | None = None
+    reason: str | None = None
+    host: str | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    steps: tuple[StepRecord, ...] = ()
+    failure: "Failure | None" = None
+
+
+class OutputFile(Data):
+    """A file brought home. Size in bytes; `location` is an absolute path or a URL."""
+
+    path: str
+    size: int
+    sha256: str
+    location: str
+
+
+class Waiting(Data):
+    """What an operator has to answer."""
+
+    reason: str
+    """The cause, from the closed list."""
+    since: datetime
+    hint: str
+    message: str = ""
+    step: str = ""
+
+
+class Failure(Data):
+    cause: FailureCause
+    message: str
+    scheduler_says: str = ""
+    stderr_tail: str = ""
+    hint: str = ""
+
+
+class Progress(Data):
+    """An experiment as it stands."""
+
+    id: str
+    name: str
+    state: JobState
+    job_type: str
+    site: str
+    owner: str
+    project: str | None = None
+    created: datetime
+    started: datetime | None = None
+    ended: datetime | None = None
+    results: str | None = None
+    attempts: tuple[AttemptRecord, ...] = ()
+    outputs: tuple[OutputFile, ...] = ()
+    warnings: tuple[str, ...] = ()
+    waiting: Waiting | None = None
+    failure: Failure | None = None
+    jobs: tuple[Any, ...] = ()
+
+    @property
+    def attempt(self) -> AttemptRecord | None:
+        """The latest attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+
+class Live(Data):
+    """How far a long step is: travels in heartbeat details, not in history."""
+
+    doing: str
+    files_done: int = 0
+    files_total: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    reason: str = ""
+    since: datetime | None = None

@@ -1,0 +1,81 @@
+"""Where jobs run, as configured in `sites.toml`."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from howdah.models.data import Data
+from howdah.models.units import Count, Duration, Line, Name, Token, parse_duration
+
+
+def _scratch(path: str) -> str:
+    if not re.fullmatch(r"(?:/|~/|\{home\}/)?[A-Za-z0-9._+@:,={}/-]+", path):
+        raise ValueError("must be a folder without blanks or quotes, such as /scratch/{user}/howdah")
+    if unknown := set(re.findall(r"\{[^}]*\}", path)) - {"{user}", "{home}"}:
+        raise ValueError(f"knows {{user}} and {{home}}, not {' '.join(sorted(unknown))}")
+    if not path.startswith(("/", "~/", "{home}/")):
+        raise ValueError("must be absolute, or begin with ~/")
+    if ".." in path.split("/"):
+        raise ValueError("must not hold '..'")
+    return path.rstrip("/")
+
+
+Scratch = Annotated[Line, AfterValidator(_scratch)]
+Directive = Annotated[str, Field(pattern=r"^--[a-z][a-z0-9-]*(=[^\s\"'\\`$;&|<>]*)?$")]
+
+
+class Limits(Data):
+    """What we may ask of a site."""
+
+    submitted: Count = 500
+    running: Count | None = None
+    sessions: Annotated[int, Field(strict=True, ge=1, le=64)] = 6
+    """SSH sessions at once on the one connection; OpenSSH allows 10 by default."""
+    poll: Duration = parse_duration("30s")
+    """The longest time between two looks at the scheduler."""
+
+
+class Site(Data):
+    """What every kind of site has."""
+
+    name: Name
+    kind: str
+    description: Line = ""
+    ssh: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:-]{0,255}$")] | None = None
+    """A Host of ~/.ssh/config, or a host name. Without it the site is this machine."""
+    ssh_config: Line | None = None
+    """Another OpenSSH configuration file than ~/.ssh/config."""
+    scratch: Scratch = "~/.howdah"
+    """Below which all folders of jobs are. `{user}` and `{home}` are those of the account on the site."""
+    labels: tuple[Token, ...] = ()
+    limits: Limits = Limits()
+    prelude: str = Field(default="", max_length=8192)
+    """POSIX shell lines before every command of ours on the site, e.g. to set PATH."""
+    job_prelude: str = Field(default="", max_length=8192)
+    """Shell lines before every user's command in a job."""
+    container: Literal["apptainer", "singularity"] = "apptainer"
+    """The program that runs containers."""
+
+    @property
+    def transport(self) -> str:
+        return "ssh" if self.ssh else "local"
+
+
+class SlurmSite(Site):
+    """A cluster run by Slurm."""
+
+    kind: Literal["slurm"] = "slurm"
+    queue: Token | None = None
+    """The partition of jobs that name none; likewise account and qos."""
+    account: Token | None = None
+    qos: Token | None = None
+    directives: tuple[Directive, ...] = ()
+    """Further #SBATCH lines for every job, e.g. "--constraint=haswell"."""
+
+
+class ForkSite(Site):
+    """A machine without a scheduler: jobs are detached processes, at most `limits.running` at a time."""
+
+    kind: Literal["fork"] = "fork"
+    limits: Limits = Limits(poll=parse_duration("1s"))

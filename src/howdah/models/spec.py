@@ -1,0 +1,208 @@
+"""What a user writes: `experiment.yaml`, checked before anything starts."""
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from howdah.models.causes import FailureCause
+from howdah.models.data import Data
+from howdah.models.paths import InnerPath, inside
+from howdah.models.units import Count, CountOrNone, Duration, Line, Name, Size, Text, Token
+
+LARGEST_COMMAND = 64 * 1024
+LARGEST_TEXT = 64 * 1024
+_URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_RESERVED = re.compile(r"(HOWDAH|SLURM|SBATCH|TEMPORAL|LD)_.*|BASH_ENV|ENV|IFS|PATH_TRANSLATED")
+
+
+class Urgency(StrEnum):
+    """Who goes first when workers are scarce. The site's own queue priority is another matter."""
+
+    URGENT = "urgent"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+    IDLE = "idle"
+
+    @property
+    def key(self) -> int:
+        """Temporal's priority key: 1 goes first, 5 last."""
+        return list(Urgency).index(self) + 1
+
+
+class Keep(StrEnum):
+    """Which jobs leave their folder on the site behind."""
+
+    NEVER = "never"
+    FAILED = "failed"
+    ALWAYS = "always"
+
+
+class Input(Data):
+    """A file or folder that is put into the job's folder before it starts.
+
+    `from` is a path (relative to the experiment's file) or a URL; `text` is the content itself.
+    """
+
+    source: Line | None = Field(default=None, alias="from", min_length=1, max_length=4096)
+    text: Annotated[Text, Field(max_length=LARGEST_TEXT)] | None = None
+    to: InnerPath | None = None
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"from": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.source is None) == (self.text is None):
+            raise ValueError("an input has either 'from' (a path or URL) or 'text'")
+        if self.text is not None and self.to is None:
+            raise ValueError("an input given as 'text' needs 'to', the name of the file")
+        if self.scheme and re.match(r"[a-z][a-z0-9+.-]*://[^/]*@", self.source or "", re.IGNORECASE):
+            raise ValueError("must not hold a user name or password; specs are stored and shown")
+        inside(self.target)
+        return self
+
+    @property
+    def scheme(self) -> str | None:
+        """`https` for a URL, None for a path or a text."""
+        found = _URL.match(self.source or "")
+        return found[1].lower() if found else None
+
+    @property
+    def target(self) -> str:
+        """Where it goes in the job's folder. A `to` that ends in a slash is a folder to put it into."""
+        name = (self.source or "").rstrip("/").rpartition("/")[2]
+        if self.scheme:
+            name = name.partition("?")[0].partition("#")[0]
+        if self.to is None:
+            return name
+        return self.to + name if self.to.endswith("/") else self.to
+
+
+class Output(Data):
+    """A file, folder or pattern (`*`, `?`, `[...]`, `**`) that is brought home from the job's folder.
+
+    `to` is the folder it goes to: a path (relative to `results`) or a URL.
+    """
+
+    path: InnerPath
+    to: Annotated[Line, Field(min_length=1, max_length=4096)] | None = None
+    required: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    @property
+    def scheme(self) -> str | None:
+        found = _URL.match(self.to or "")
+        return found[1].lower() if found else None
+
+
+class Resources(Data):
+    """What the job asks of its site. Memory is per node, in bytes."""
+
+    nodes: Count = 1
+    tasks: Count = 1
+    cpus_per_task: Count = 1
+    gpus: CountOrNone = 0
+    memory: Size | None = None
+    walltime: Duration | None = None
+    queue: Token | None = None
+    account: Token | None = None
+    qos: Token | None = None
+
+
+def _variable_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", name):
+        raise ValueError(f"{name!r} is not a name of an environment variable")
+    if _RESERVED.fullmatch(name):
+        raise ValueError(f"{name} is reserved; a job may not set it")
+    return name
+
+
+class Environment(Data):
+    """What the command finds around it: modules loaded, variables set, a container to run in."""
+
+    modules: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+/@:=-]{0,255}$")], ...] = ()
+    variables: dict[Annotated[str, AfterValidator(_variable_name)], Text] = Field(default={})
+    container: Annotated[str, Field(pattern=r"^[A-Za-z0-9/._][^\s;&|<>$`\"'\\]{0,1023}$")] | None = None
+
+    @field_validator("variables", mode="before")
+    @classmethod
+    def _numbers_are_texts(cls, value: Any) -> Any:
+        """`OMP_NUM_THREADS: 4` is what people write."""
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: str(item) if isinstance(item, int | float) and not isinstance(item, bool) else item
+            for key, item in value.items()
+        }
+
+
+class Retry(Data):
+    """Which failures are answered with a new attempt, and how many attempts there are in all."""
+
+    on: tuple[FailureCause, ...] = (FailureCause.NODE_FAILURE, FailureCause.PREEMPTED, FailureCause.LOST)
+    attempts: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
+
+
+class SiteWish(Data):
+    """`{labels: [gpu, hipaa]}`: any site that has all of these labels."""
+
+    labels: tuple[Token, ...] = Field(min_length=1)
+
+
+class ExperimentSpec(Data):
+    """One experiment with one job, as written in `experiment.yaml`."""
+
+    name: Name
+    site: Name | SiteWish = "local"
+    command: Annotated[Text, Field(min_length=1, max_length=LARGEST_COMMAND)]
+    inputs: tuple[Input, ...] = Field(default=(), max_length=10_000)
+    outputs: tuple[Output, ...] = Field(default=(), max_length=10_000)
+    resources: Resources = Resources()
+    environment: Environment = Environment()
+    priority: Urgency = Urgency.NORMAL
+    project: Name | None = None
+    start_at: datetime | None = None
+    expires: Duration | None = None
+    retry: Retry = Retry()
+    results: Annotated[Line, Field(min_length=1, max_length=4096)] | None = None
+    keep: Keep = Keep.FAILED
+
+    @field_validator("command")
+    @classmethod
+    def _says_something(cls, command: str) -> str:
+        if not command.strip():
+            raise ValueError("is empty; write the shell command that runs the job")
+        if "\r" in command:
+            raise ValueError("has Windows line ends; save the file with Unix line ends")
+        return command
+
+    @field_validator("start_at")
+    @classmethod
+    def _in_utc(cls, moment: datetime | None) -> datetime | None:
+        """A time without a zone is UTC: a server knows no local time."""
+        if moment is None:
+            return None
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+    @model_validator(mode="after")
+    def _targets_differ(self) -> Self:
+        seen: dict[str, int] = {}
+        for index, item in enumerate(self.inputs):
+            target = item.target.rstrip("/")
+            if target in seen:
+                raise ValueError(f"inputs {seen[target]} and {index} both become {target!r}; give one another 'to'")
+            seen[target] = index
+        if sum(len(item.text.encode()) for item in self.inputs if item.text) > LARGEST_TEXT:
+            raise ValueError(f"the texts of all inputs together exceed {LARGEST_TEXT} bytes; put them into files")
+        return self

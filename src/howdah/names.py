@@ -1,0 +1,26 @@
+"""Every name that Temporal stores: workflows, queries, updates, search attributes, memo fields, task queues.
+
+They outlive the code. A name is never changed and never used for something else.
+"""
+
+WORKFLOW_QUEUE = "howdah"
+"""The task queue of the built-in job types."""
+
+HPC = "hpc"
+
+PROGRESS = "progress"
+"""Query, answers howdah.models.progress.Progress."""
+RESOLVE = "resolve"
+"""Update, takes howdah.models.job.Resolution while a job waits for an operator."""
+
+STATE = "HowdahState"
+SITE = "HowdahSite"
+PROJECT = "HowdahProject"
+OWNER = "HowdahOwner"
+WAITING = "HowdahWaiting"
+SEARCH_ATTRIBUTES = (STATE, SITE, PROJECT, OWNER, WAITING)
+"""All of type Keyword. SQL visibility allows ten in all."""
+
+MEMO_NAME = "name"
+MEMO_STARTED = "started"
+"""When the batch job began to run, ISO 8601 in UTC."""

@@ -1,0 +1,174 @@
+"""The seam between workflows and activities.
+
+A step is a name, two types and a policy. A workflow awaits it, an activity carries it out,
+and neither imports the other.
+"""
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import wraps
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+from temporalio import activity, workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.workflow import ActivityCancellationType
+
+from howdah.errors import SiteError
+from howdah.models.causes import FailureCause
+from howdah.models.progress import Failure, Live
+
+In = TypeVar("In", bound=BaseModel)
+Out = TypeVar("Out")
+Self = TypeVar("Self")
+
+BUGS_TOLERATED = 3
+"""An unforeseen exception may be bad luck; after so many tries it is a bug, and waits for an operator."""
+
+TRANSIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
+"""As long as the experiment may live. What is permanent says so itself; a low limit on attempts would
+also count every restart of a worker."""
+
+
+@dataclass(frozen=True)
+class Step(Generic[In, Out]):
+    """One short, idempotent unit of a job.
+
+    `within` is the longest time of one try, `heartbeat` how soon a dead worker is noticed.
+    A step that is `cut_off` by a cancel may be left behind at once, for it changes nothing;
+    any other is told, and waited for. `gives_up` bounds all tries together: for clean-up,
+    which is not worth waiting for ever.
+    """
+
+    name: str
+    takes: type[In]
+    gives: type[Out]
+    within: timedelta
+    heartbeat: timedelta
+    cut_off: bool = False
+    gives_up: timedelta | None = None
+
+    async def __call__(self, arg: In, *, on: str, summary: str = "") -> Out:
+        """Await this step on the task queue `on`. For workflow code only."""
+        result: Out = await workflow.execute_activity(
+            self.name,
+            arg,
+            result_type=self.gives,
+            task_queue=on,
+            start_to_close_timeout=self.within,
+            schedule_to_close_timeout=self.gives_up,
+            heartbeat_timeout=self.heartbeat,
+            retry_policy=TRANSIENT,
+            cancellation_type=(
+                ActivityCancellationType.TRY_CANCEL
+                if self.cut_off
+                else ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+            ),
+            summary=summary or None,
+        )
+        return result
+
+
+Method = Callable[[Self, In], Awaitable[Out]]
+
+_live: ContextVar[list[Live]] = ContextVar("live")
+
+
+def report(live: Live) -> None:
+    """Tell how far the current step is. Cheap: it is sent with the next heartbeat."""
+    if (cell := _live.get(None)) is not None:
+        cell[:] = [live]
+
+
+def carries_out(step: Step[In, Out]) -> Callable[[Method[Self, In, Out]], Method[Self, In, Out]]:
+    """Mark a method as what carries out `step`, held by the type checker to the step's types.
+
+    While the method runs its heartbeat is sent. What it raises becomes what Temporal understands:
+    a permanent `SiteError` is not retried, a transient one is, a bug a few times.
+    """
+
+    def mark(method: Method[Self, In, Out]) -> Method[Self, In, Out]:
+        @activity.defn(name=step.name)
+        @wraps(method)
+        async def carry_out(self: Self, arg: In) -> Out:
+            try:
+                async with _beating():
+                    return await method(self, arg)
+            except SiteError as error:
+                raise _told(error) from error
+            except ApplicationError:
+                raise
+            except Exception as error:
+                raise _unforeseen(error) from error
+
+        return carry_out
+
+    return mark
+
+
+def activities_of(carrier: object) -> list[Callable[..., Any]]:
+    """The methods of `carrier` that carry out steps, ready for a worker."""
+    methods = (getattr(carrier, name) for name in dir(type(carrier)) if not name.startswith("_"))
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
+
+
+@asynccontextmanager
+async def _beating() -> AsyncIterator[None]:
+    """Heartbeat from a task of its own, so that a step deep in I/O is not taken for dead."""
+    timeout = activity.info().heartbeat_timeout if activity.in_activity() else None
+    if timeout is None:
+        yield
+        return
+    cell: list[Live] = []
+    token = _live.set(cell)
+    beat = asyncio.create_task(_beat(cell, min(timeout.total_seconds() / 3, 10)))
+    try:
+        yield
+    finally:
+        beat.cancel()
+        _live.reset(token)
+
+
+async def _beat(cell: list[Live], pause: float) -> None:
+    sent: list[Live] = []
+    waited = pause
+    while True:
+        if waited >= pause or (cell and cell != sent):
+            activity.heartbeat(*cell)
+            sent, waited = list(cell), 0.0
+        await asyncio.sleep(min(1.0, pause))
+        waited += min(1.0, pause)
+
+
+def _told(error: SiteError) -> ApplicationError:
+    failure = Failure(
+        cause=error.cause, message=error.message, scheduler_says=error.says, hint=error.hint or error.cause.hint
+    )
+    pause = timedelta(seconds=error.retry_after) if error.retry_after else None
+    return ApplicationError(
+        error.message, failure, type=error.cause, non_retryable=not error.transient, next_retry_delay=pause
+    )
+
+
+def _unforeseen(error: Exception) -> ApplicationError:
+    message = f"{type(error).__name__}: {error}"
+    where = "".join(traceback.format_exception(error)[-3:])
+    failure = Failure(
+        cause=FailureCause.INTERNAL, message=message, scheduler_says=where, hint=FailureCause.INTERNAL.hint
+    )
+    tries = activity.info().attempt if activity.in_activity() else 1
+    return ApplicationError(message, failure, type=FailureCause.INTERNAL, non_retryable=tries >= BUGS_TOLERATED)
+
+
+def minutes(number: float) -> timedelta:
+    return timedelta(minutes=number)
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)

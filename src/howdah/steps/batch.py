@@ -1,0 +1,36 @@
+"""The steps of a batch job, and the capability that each needs of a worker."""
+
+from datetime import timedelta
+
+from howdah.models.batch import BatchStatus
+from howdah.models.job import Attempt, BatchJob, Cancelled, Collect, Collected, Staged, Watch, Workdir
+from howdah.steps import Step, minutes, seconds
+
+CONTROL, STAGING, MONITORING = "control", "staging", "monitoring"
+CAPABILITIES = (CONTROL, STAGING, MONITORING)
+
+BEAT = seconds(30)
+
+
+def queue(site: str, capability: str) -> str:
+    """The task queue of a capability at a site. Polling it is advertising the capability."""
+    return f"{site}.{capability}"
+
+
+prepare = Step("batch.prepare", Attempt, Workdir, within=minutes(3), heartbeat=BEAT)
+stage_in = Step("batch.stage_in", Attempt, Staged, within=timedelta(days=7), heartbeat=BEAT)
+submit = Step("batch.submit", Attempt, BatchJob, within=minutes(5), heartbeat=minutes(2))
+monitor = Step("batch.monitor", Watch, BatchStatus, within=timedelta(days=366), heartbeat=minutes(1), cut_off=True)
+stage_out = Step("batch.stage_out", Collect, Collected, within=timedelta(days=7), heartbeat=BEAT)
+cancel = Step("batch.cancel", Attempt, Cancelled, within=minutes(10), heartbeat=BEAT, gives_up=timedelta(days=1))
+cleanup = Step("batch.cleanup", Attempt, type(None), within=minutes(30), heartbeat=BEAT, gives_up=minutes(30))
+
+CAPABILITY_OF = {
+    prepare.name: CONTROL,
+    submit.name: CONTROL,
+    cancel.name: CONTROL,
+    cleanup.name: CONTROL,
+    stage_in.name: STAGING,
+    stage_out.name: STAGING,
+    monitor.name: MONITORING,
+}

@@ -1,0 +1,1 @@
+"""For authors of bundles, and for howdah's own tests: contract suites, named fakes, private servers."""
