@@ -67,14 +67,18 @@ GROUPS: dict[type[Plugin], str] = {
 }
 
 
-@cache
 def installed(kind: type[Kind]) -> dict[str, Kind]:
     """All plugins of one kind by name. `HOWDAH_PLUGINS=a,b` narrows bundles to the distributions named."""
+    return {name: found for name, found in _loaded(GROUPS[kind]).items() if isinstance(found, kind)}
+
+
+@cache
+def _loaded(group: str) -> dict[str, Plugin]:
     wanted = os.environ.get("HOWDAH_PLUGINS")
     allowed = None if wanted is None else {"howdah", *wanted.replace(" ", "").split(",")}
     return {
         point.name: point.load()
-        for point in entry_points(group=GROUPS[kind])
+        for point in entry_points(group=group)
         if allowed is None or (point.dist and point.dist.name in allowed)
     }
 
