@@ -65,7 +65,7 @@ class Site(Data):
 class SlurmSite(Site):
     """A cluster run by Slurm."""
 
-    kind: Literal["slurm"] = "slurm"
+    kind: str = "slurm"
     queue: Token | None = None
     """The partition of jobs that name none; likewise account and qos."""
     account: Token | None = None
@@ -77,5 +77,5 @@ class SlurmSite(Site):
 class ForkSite(Site):
     """A machine without a scheduler: jobs are detached processes, at most `limits.running` at a time."""
 
-    kind: Literal["fork"] = "fork"
+    kind: str = "fork"
     limits: Limits = Limits(poll=parse_duration("1s"))
