@@ -57,8 +57,21 @@ class BatchState(StrEnum):
         return self in (BatchState.COMPLETED, BatchState.FAILED, BatchState.CANCELLED, BatchState.LOST)
 
     @property
+    def shown(self) -> JobState:
+        """What people see while the batch job is in this state."""
+        return _SHOWN.get(self, JobState.QUEUED)
+
+    @property
     def has_begun(self) -> bool:
         return self in (BatchState.RUNNING, BatchState.SUSPENDED, BatchState.COMPLETING)
+
+
+_SHOWN = {
+    BatchState.HELD: JobState.HELD,
+    BatchState.RUNNING: JobState.RUNNING,
+    BatchState.COMPLETING: JobState.RUNNING,
+    BatchState.SUSPENDED: JobState.SUSPENDED,
+}
 
 
 class StepState(StrEnum):

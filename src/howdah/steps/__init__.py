@@ -42,8 +42,8 @@ class Step(Generic[In, Out]):
 
     `within` is the longest time of one try, `heartbeat` how soon a dead worker is noticed.
     A step that is `cut_off` by a cancel may be left behind at once, for it changes nothing;
-    any other is told, and waited for. `gives_up` bounds all tries together: for clean-up,
-    which is not worth waiting for ever.
+    any other is told, and waited for. `gives_up` bounds all tries together, `picked_up` the wait for
+    a worker: for clean-up, which is not worth waiting for ever.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Step(Generic[In, Out]):
     heartbeat: timedelta
     cut_off: bool = False
     gives_up: timedelta | None = None
+    picked_up: timedelta | None = None
 
     async def __call__(self, arg: In, *, on: str, summary: str = "") -> Out:
         """Await this step on the task queue `on`. For workflow code only."""
@@ -63,6 +64,7 @@ class Step(Generic[In, Out]):
             task_queue=on,
             start_to_close_timeout=self.within,
             schedule_to_close_timeout=self.gives_up,
+            schedule_to_start_timeout=self.picked_up,
             heartbeat_timeout=self.heartbeat,
             retry_policy=TRANSIENT,
             cancellation_type=(

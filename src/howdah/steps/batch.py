@@ -23,7 +23,15 @@ submit = Step("batch.submit", Attempt, BatchJob, within=minutes(5), heartbeat=mi
 monitor = Step("batch.monitor", Watch, BatchStatus, within=timedelta(days=366), heartbeat=minutes(1), cut_off=True)
 stage_out = Step("batch.stage_out", Collect, Collected, within=timedelta(days=7), heartbeat=BEAT)
 cancel = Step("batch.cancel", Attempt, Cancelled, within=minutes(10), heartbeat=BEAT, gives_up=timedelta(days=1))
-cleanup = Step("batch.cleanup", Attempt, type(None), within=minutes(30), heartbeat=BEAT, gives_up=minutes(30))
+cleanup = Step(
+    "batch.cleanup",
+    Attempt,
+    type(None),
+    within=minutes(30),
+    heartbeat=BEAT,
+    gives_up=minutes(60),
+    picked_up=minutes(2),
+)
 
 CAPABILITY_OF = {
     prepare.name: CONTROL,

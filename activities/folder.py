@@ -1,0 +1,175 @@
+"""The job's folder on its site: made, read and removed by shell text that may run twice or be cut off anywhere.
+
+The folder holds the user's files, and `.howdah/` beside them with everything of ours.
+"""
+
+import shlex
+from collections.abc import Callable
+from typing import NoReturn
+
+from howdah.activities.schedulers import Question
+from howdah.errors import DataError, SiteError
+from howdah.models.answers import Check, LogChunk, ReadLog
+from howdah.models.causes import FailureCause
+from howdah.models.job import Attempt, Workdir
+from howdah.models.paths import CONTROL
+from howdah.models.sites import Site
+from howdah.models.units import human_size
+
+
+def scratch(site: Site) -> str:
+    """The site's scratch as a double-quoted shell word, with the account's own name and home filled in there."""
+    path = site.scratch.replace("{user}", "$(id -un)").replace("{home}", "$HOME")
+    return f'"$HOME/{path[2:]}"' if path.startswith("~/") else f'"{path}"'
+
+
+def make(attempt: Attempt, site: Site) -> Question[Workdir]:
+    """Make the folder and mark it with the attempt's key. Made already is as good."""
+    script = f"""
+S={scratch(site)}; D=$S/{shlex.quote(attempt.subfolder)}; K={shlex.quote(attempt.key)}
+say() {{ printf '%s\\n' "$*"; exit 0; }}
+mkdir -p "$D/{CONTROL}" 2>&1 || say "FAILED $(df -Pk "$S" 2>/dev/null | tail -n 1)"
+cd "$D" || say FAILED
+if [ -e {CONTROL}/key ]; then
+  [ "$(cat {CONTROL}/key)" = "$K" ] || say TAKEN "$D"
+else
+  printf '%s\\n' "$K" >"{CONTROL}/key.$$" && mv -f "{CONTROL}/key.$$" {CONTROL}/key || say FAILED
+fi
+say MADE "$(pwd -P)"
+"""
+
+    def read(out: str) -> Workdir:
+        word, rest = _last(out)
+        if word == "MADE" and rest.startswith("/"):
+            return Workdir(folder=rest)
+        if word == "TAKEN":
+            message = f"The folder {rest} at site {site.name} belongs to another job."
+            raise DataError(message, cause=FailureCause.CONFIGURATION, hint="choose another scratch for this site")
+        _refuse(f"Cannot make a folder below {site.scratch} at site {site.name}", out)
+
+    return Question(script, read)
+
+
+def remove(attempt: Attempt, site: Site) -> Question[None]:
+    """Remove the folder, if it is below the scratch and carries the attempt's key. Gone already is as good.
+
+    It is renamed first: cut off half-way, the rest is still known as ours.
+    """
+    folder = shlex.quote(attempt.folder) if attempt.folder else f'"$S"/{shlex.quote(attempt.subfolder)}'
+    script = f"""
+S={scratch(site)}; D={folder}; K={shlex.quote(attempt.key)}
+say() {{ printf '%s\\n' "$*"; exit 0; }}
+S=$(cd "$S" 2>/dev/null && pwd -P) || say GONE
+T=$D.removed-$K
+if [ -e "$D" ] || [ -L "$D" ]; then
+  [ -d "$D" ] && [ ! -L "$D" ] || say FOREIGN "$D is not a folder"
+  P=$(cd "$D" && pwd -P) || say FAILED
+  case $P in "$S"/*/*) ;; *) say FOREIGN "$P is not below $S" ;; esac
+  [ "$(cat "$D/{CONTROL}/key" 2>/dev/null)" = "$K" ] || say FOREIGN "$D does not carry the key $K"
+  mv "$D" "$T" || say FAILED
+fi
+if [ -d "$T" ]; then
+  chmod -R u+rwX "$T" 2>/dev/null
+  rm -rf "$T" 2>&1 || say FAILED
+fi
+rmdir "${{D%/*}}" 2>/dev/null && rmdir "${{D%/*/*}}" 2>/dev/null
+say GONE
+"""
+
+    def read(out: str) -> None:
+        word, rest = _last(out)
+        if word == "GONE":
+            return
+        if word == "FOREIGN":
+            raise DataError(f"Nothing was removed at site {site.name}: {rest}.", cause=FailureCause.CONFIGURATION)
+        _refuse(f"Cannot remove the folder of {attempt.key} at site {site.name}", out)
+
+    return Question(script, read, within=25 * 60)
+
+
+def read_log(ask: ReadLog) -> Question[LogChunk]:
+    """Read on in a job's stdout or stderr; wait at the site for more, so that waiting costs no round trips.
+
+    When more than four times the limit has come, the middle is left out: a flood must not drown the reader.
+    """
+    folder = ask.attempt.folder or ""
+    name = "stderr" if ask.stream == "stderr" else "stdout"
+    script = f"""
+cd {shlex.quote(folder)}/{CONTROL} 2>/dev/null || {{ printf 'NONE 0 0\\n'; exit 0; }}
+at={ask.offset}; most={ask.limit}; turns={int(ask.patience * 2)}
+size() {{ s=$(wc -c <{name} 2>/dev/null) || s=0; s=$((s + 0)); }}
+while :; do
+  over=RUNNING; for f in end*; do [ -e "$f" ] && over=ENDED; done
+  size; [ $s -gt $at ] && break; [ $over = ENDED ] && break; [ $turns -le 0 ] && break
+  turns=$((turns - 1)); sleep 0.5
+done
+if [ $((s - at)) -gt $((most * 4)) ]; then at=$((s - most)); fi
+printf '%s %s %s\\n' "$over" "$at" "$s"
+[ $s -gt $at ] && tail -c +$((at + 1)) {name} 2>/dev/null | head -c "$most"
+exit 0
+"""
+    return Question(script, _chunk_reader(ask), within=ask.patience + 60)
+
+
+def _chunk_reader(ask: ReadLog) -> Callable[[str], LogChunk]:
+    def read(out: str) -> LogChunk:
+        head, _, text = out.partition("\n")
+        over, at, size = head.split()
+        data = text.encode("utf-8", "surrogateescape")
+        whole = data if len(data) < ask.limit else data[: _whole_characters(data)]
+        start = int(at)
+        end = start + len(whole)
+        return LogChunk(
+            text=whole.decode("utf-8", "replace"),
+            offset=max(end, ask.offset if over != "NONE" else 0),
+            ended=over == "NONE" or (over == "ENDED" and end >= int(size)),
+            dropped=max(start - ask.offset, 0),
+        )
+
+    return read
+
+
+def _whole_characters(data: bytes) -> int:
+    """The length of `data` without a UTF-8 character that is cut off at its end."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte & 0xC0 == 0xC0:  # the first byte of a character of several
+            wanted = 2 + (byte >= 0xE0) + (byte >= 0xF0)
+            return len(data) if wanted <= back else len(data) - back
+        if byte < 0x80:
+            break
+    return len(data)
+
+
+def check_scratch(site: Site) -> Question[Check]:
+    """Can we write below the scratch, and how much room is there?"""
+    script = f"""
+S={scratch(site)}
+mkdir -p "$S" 2>&1 && T=$(mktemp -d "$S/.check.XXXXXX" 2>&1) || {{ echo; printf 'FAILED %s\n' "$S"; exit 0; }}
+printf x >"$T/x" && mv "$T/x" "$T/y" && rm -r "$T" || {{ echo; printf 'FAILED %s\n' "$S"; exit 0; }}
+echo
+printf 'FREE %s %s\n' "$(df -Pk "$S" | awk 'END {{print $4}}')" "$S"
+"""
+
+    def read(out: str) -> Check:
+        word, rest = _last(out)
+        if word != "FREE":
+            words = " ".join(out.split()) or "it said nothing"
+            return Check(name="scratch", ok=False, found=words, hint="choose a folder that this account may write to")
+        kilobytes, _, path = rest.partition(" ")
+        room = human_size(int(kilobytes) * 1024) if kilobytes.isdigit() else "unknown room"
+        return Check(name="scratch", ok=True, found=f"{path}, {room} free")
+
+    return Question(script, read)
+
+
+def _last(out: str) -> tuple[str, str]:
+    word, _, rest = out.strip().rpartition("\n")[2].partition(" ")
+    return word, rest
+
+
+def _refuse(what: str, out: str) -> NoReturn:
+    words = out.strip()
+    full = any(sign in words for sign in ("No space left", "quota", "Quota"))
+    cause = FailureCause.QUOTA if full else FailureCause.CONFIGURATION
+    raise SiteError(f"{what}: {words or 'it said nothing'}.", cause=cause, says=words)

@@ -1,0 +1,52 @@
+"""What a site is asked from outside a workflow, carried out at the site."""
+
+from dataclasses import dataclass
+
+from howdah.activities import folder
+from howdah.activities.evidence import decide, explain
+from howdah.activities.schedulers import Scheduler
+from howdah.activities.staging import stage_out
+from howdah.activities.transports import Transport
+from howdah.activities.transports.shell import Shell
+from howdah.errors import SiteError
+from howdah.models.answers import Check, Checks, Explanation, LogChunk, Nothing, ReadLog
+from howdah.models.batch import Sighting
+from howdah.models.job import Attempt, Collect, Collected
+from howdah.models.sites import Site
+from howdah.steps import carries_out, questions, report
+
+
+@dataclass
+class SiteQuestions:
+    """Nothing here changes anything at the site."""
+
+    site: Site
+    shell: Shell
+    scheduler: Scheduler
+    transport: Transport
+
+    @carries_out(questions.read_log)
+    async def read_log(self, ask: ReadLog) -> LogChunk:
+        return await self.shell.ask(folder.read_log(ask))
+
+    @carries_out(questions.explain)
+    async def explain(self, attempt: Attempt) -> Explanation:
+        sightings = await self.shell.ask(self.scheduler.poll([attempt], closely=True))
+        sighting = sightings.get(attempt.key, Sighting(key=attempt.key))
+        status = decide(sighting, missing_for=0.0)
+        return Explanation(sighting=sighting, status=status, lines=explain(sighting))
+
+    @carries_out(questions.check)
+    async def check(self, _: Nothing) -> Checks:
+        """The way there, the scratch, the scheduler: each is checked though the one before may have failed."""
+        found = list(await self.transport.check())
+        try:
+            found.append(await self.shell.ask(folder.check_scratch(self.site)))
+            found += await self.shell.ask(self.scheduler.check())
+        except SiteError as error:
+            found.append(Check(name=self.site.kind, ok=False, found=error.message, hint=error.hint))
+        return Checks(checks=tuple(found))
+
+    @carries_out(questions.fetch)
+    async def fetch(self, collect: Collect) -> Collected:
+        return await stage_out(self.shell, collect, tell=report)

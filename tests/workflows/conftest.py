@@ -1,0 +1,91 @@
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+
+from howdah import names
+from howdah.models.job import Job
+from howdah.models.progress import Progress
+from howdah.models.spec import ExperimentSpec
+from howdah.models.states import JobState
+from howdah.steps import activities_of
+from howdah.steps.batch import CAPABILITIES, queue
+from howdah.testing.fake_site import FakeSite
+from howdah.workers.sandbox import sandbox
+from howdah.workflows.hpc_job import HpcJob
+
+
+@dataclass
+class Stage:
+    """A client, a worker for the workflows, and fake sites with workers of their own."""
+
+    client: Client
+    queue: str
+    site: FakeSite
+
+    async def start(self, **spec: Any) -> WorkflowHandle[HpcJob, Progress]:
+        id_ = f"t-{uuid4().hex[:10]}"
+        job = Job(
+            experiment=id_,
+            spec=ExperimentSpec.model_validate({"name": "t", "command": "true", **spec}),
+            site=self.site.name,
+            owner="tester",
+            base="/",
+            results="/results",
+            created=datetime.now(UTC),
+        )
+        return await self.client.start_workflow(HpcJob.run, job, id=id_, task_queue=self.queue)
+
+
+@pytest.fixture
+async def stage(temporal: str) -> AsyncIterator[Stage]:
+    client = await Client.connect(temporal, data_converter=pydantic_data_converter)
+    stage = Stage(client, f"wf-{uuid4().hex[:8]}", FakeSite())
+    async with (
+        Worker(client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=sandbox()),
+        serving(client, stage.site),
+    ):
+        yield stage
+
+
+@asynccontextmanager
+async def serving(client: Client, site: FakeSite) -> AsyncIterator[None]:
+    workers = [
+        Worker(
+            client,
+            task_queue=queue(site.name, capability),
+            activities=activities_of(site),
+            max_heartbeat_throttle_interval=timedelta(milliseconds=100),
+        )
+        for capability in CAPABILITIES
+    ]
+    async with workers[0], workers[1], workers[2]:
+        yield
+
+
+async def state_of(handle: WorkflowHandle[Any, Any]) -> JobState:
+    return (await handle.query(names.PROGRESS, result_type=Progress)).state
+
+
+Eventually = Callable[[WorkflowHandle[Any, Any], JobState], Awaitable[Progress]]
+
+
+@pytest.fixture
+def until() -> Eventually:
+    """Ask until the state is reached. Fails by the test's own time limit."""
+
+    async def until(handle: WorkflowHandle[Any, Any], state: JobState) -> Progress:
+        while True:
+            progress: Progress = await handle.query(names.PROGRESS, result_type=Progress)
+            if progress.state is state:
+                return progress
+            assert not progress.state.is_final, progress
+
+    return until

@@ -1,0 +1,250 @@
+import pytest
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError, CancelledError
+
+from howdah import names
+from howdah.errors import DataError, Rejected, SiteUnreachable
+from howdah.models.batch import BatchStatus
+from howdah.models.causes import FailureCause
+from howdah.models.job import Resolution
+from howdah.models.progress import Progress
+from howdah.models.spec import ExperimentSpec
+from howdah.models.states import BatchState, JobState
+from tests.workflows.conftest import Eventually, Stage, serving
+
+WHOLE = ["prepare 1", "stage_in 1", "submit 1", "monitor 1", "monitor 1", "stage_out 1", "cleanup 1"]
+LOST_NODE = BatchStatus(state=BatchState.FAILED, cause=FailureCause.NODE_FAILURE, message="The node failed.")
+EXIT_3 = BatchStatus(
+    state=BatchState.FAILED,
+    cause=FailureCause.PROGRAM_EXIT,
+    exit_code=3,
+    message="The program ended with exit code 3.",
+    stderr_tail="no such table",
+)
+
+
+async def failure_of(stage_handle: object) -> ApplicationError:
+    with pytest.raises(WorkflowFailureError) as failure:
+        await stage_handle.result()  # type: ignore[attr-defined]  # any handle
+    cause = failure.value.cause
+    assert isinstance(cause, ApplicationError)
+    return cause
+
+
+async def test_a_job_runs_every_step_in_order_and_tells_its_story(stage: Stage) -> None:
+    handle = await stage.start()
+    stage.site.tell(BatchState.RUNNING, BatchStatus(state=BatchState.COMPLETED, exit_code=0, native_id="101"))
+    progress = await handle.result()
+    assert stage.site.log == WHOLE
+    assert progress.state is JobState.SUCCEEDED
+    (attempt,) = progress.attempts
+    assert (attempt.native_id, attempt.exit_code, attempt.state) == ("101", 0, JobState.SUCCEEDED)
+    assert [step.name for step in attempt.steps][:3] == ["batch.prepare", "batch.stage_in", "batch.submit"]
+    assert all(step.ended and step.state == "done" for step in attempt.steps)
+    description = await handle.describe()
+    attributes = {pair.key.name: pair.value for pair in description.typed_search_attributes}
+    assert attributes[names.STATE] == "succeeded"
+    assert len((await handle.fetch_history()).events) < 60
+
+
+async def test_a_failed_program_fails_the_job_with_all_that_is_known_and_keeps_the_folder(stage: Stage) -> None:
+    handle = await stage.start()
+    stage.site.tell(EXIT_3)
+    error = await failure_of(handle)
+    progress = Progress.model_validate(error.details[0])
+    assert error.type == "program_exit"
+    assert progress.state is JobState.FAILED
+    assert progress.failure is not None
+    assert progress.failure.stderr_tail == "no such table"
+    assert "howdah logs" in progress.failure.hint
+    assert "stage_out 1" in stage.site.log
+    assert "cleanup 1" not in stage.site.log
+    assert "cancel 1" not in stage.site.log
+
+
+async def test_a_failed_node_is_answered_with_another_attempt_under_another_key(stage: Stage) -> None:
+    handle = await stage.start()
+    stage.site.tell(LOST_NODE, BatchState.COMPLETED)
+    progress = await handle.result()
+    first, second = progress.attempts
+    assert first.key != second.key
+    assert first.failure is not None
+    assert first.failure.cause is FailureCause.NODE_FAILURE
+    assert stage.site.log[-2:] == ["cleanup 2", "cleanup 1"], "folders of failed attempts go when the job succeeds"
+
+
+async def test_attempts_are_counted(stage: Stage) -> None:
+    handle = await stage.start(retry={"attempts": 2})
+    stage.site.tell(LOST_NODE, LOST_NODE)
+    assert (await failure_of(handle)).type == "node_failure"
+    assert [line for line in stage.site.log if line.startswith("submit")] == ["submit 1", "submit 2"]
+
+
+async def test_a_lost_job_is_cancelled_before_it_is_submitted_again(stage: Stage) -> None:
+    handle = await stage.start()
+    lost = BatchStatus(state=BatchState.LOST, cause=FailureCause.LOST)
+    stage.site.tell(lost, BatchState.COMPLETED)
+    await handle.result()
+    log = stage.site.log
+    assert log.index("cancel 1") < log.index("submit 2")
+
+
+@pytest.mark.parametrize("phase", ["prepare", "stage_in", "submit", "monitor", "stage_out"])
+async def test_a_cancel_in_any_phase_undoes_what_was_done(stage: Stage, phase: str) -> None:
+    stage.site.holds = {phase} - {"monitor"}
+    handle = await stage.start()
+    if phase == "stage_out":
+        stage.site.tell(BatchState.COMPLETED)
+    await stage.site.reached[phase].wait()
+    await handle.cancel(reason="changed my mind")
+    if phase == "submit":
+        stage.site.release[phase].set()
+    with pytest.raises(WorkflowFailureError) as failure:
+        await handle.result()
+    assert isinstance(failure.value.cause, CancelledError)
+    assert (await handle.query(names.PROGRESS, result_type=Progress)).state is JobState.CANCELLED
+    log = stage.site.log
+    assert log[-1] == "cleanup 1"
+    assert ("cancel 1" in log) == (phase in ("submit", "monitor"))
+    if phase == "submit":
+        assert log[-3:] == ["submit 1 done", "cancel 1", "cleanup 1"], "a submission under way is waited for"
+
+
+async def test_a_job_cancelled_before_its_start_never_touches_the_site(stage: Stage, until: Eventually) -> None:
+    handle = await stage.start(start_at="2999-01-01T00:00:00Z")
+    await until(handle, JobState.CREATED)
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert stage.site.log == []
+
+
+async def test_a_permanent_failure_waits_for_the_operator_and_goes_on_where_it_stood(
+    stage: Stage, until: Eventually
+) -> None:
+    stage.site.fails["stage_in"] = DataError("The disk is full.", cause=FailureCause.QUOTA)
+    handle = await stage.start()
+    progress = await until(handle, JobState.WAITING)
+    assert progress.waiting is not None
+    assert (progress.waiting.reason, progress.waiting.step) == ("quota", "batch.stage_in")
+    stage.site.fails.clear()
+    stage.site.tell(BatchState.COMPLETED)
+    await handle.execute_update(names.RESOLVE, Resolution(retry=True))
+    progress = await handle.result()
+    assert len(progress.attempts) == 1
+    assert progress.failure is None
+    assert stage.site.log.count("stage_in 1") == 2
+
+
+async def test_a_retry_with_changes_is_a_new_attempt_and_leaves_nothing_of_the_old_one(
+    stage: Stage, until: Eventually
+) -> None:
+    stage.site.fails["submit"] = Rejected("The scheduler refused.", says="invalid partition")
+    handle = await stage.start(resources={"queue": "nosuch"})
+    progress = await until(handle, JobState.WAITING)
+    assert progress.failure is not None
+    assert progress.failure.scheduler_says == "invalid partition"
+    stage.site.fails.clear()
+    stage.site.tell(BatchState.COMPLETED)
+    spec = ExperimentSpec.model_validate({"name": "t", "command": "true", "resources": {"queue": "debug"}})
+    await handle.execute_update(names.RESOLVE, Resolution(retry=True, spec=spec))
+    progress = await handle.result()
+    assert [attempt.number for attempt in progress.attempts] == [1, 2]
+    assert stage.site.log.index("cancel 1") < stage.site.log.index("prepare 2")
+
+
+async def test_an_operator_may_abort(stage: Stage, until: Eventually) -> None:
+    stage.site.fails["submit"] = Rejected("The scheduler refused.")
+    handle = await stage.start()
+    await until(handle, JobState.WAITING)
+    await handle.execute_update(names.RESOLVE, Resolution(retry=False))
+    assert (await failure_of(handle)).type == "rejected"
+    assert "cancel 1" in stage.site.log
+
+
+async def test_an_answer_nobody_asked_for_is_refused(stage: Stage) -> None:
+    handle = await stage.start()
+    await stage.site.reached["monitor"].wait()
+    with pytest.raises(WorkflowUpdateFailedError):
+        await handle.execute_update(names.RESOLVE, Resolution(retry=True))
+    stage.site.tell(BatchState.COMPLETED)
+    await handle.result()
+
+
+async def test_a_job_that_waits_for_an_operator_can_be_cancelled(stage: Stage, until: Eventually) -> None:
+    stage.site.fails["submit"] = Rejected("The scheduler refused.")
+    handle = await stage.start()
+    await until(handle, JobState.WAITING)
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError) as failure:
+        await handle.result()
+    assert isinstance(failure.value.cause, CancelledError)
+    assert stage.site.log[-2:] == ["cancel 1", "cleanup 1"]
+
+
+async def test_a_missing_output_fails_at_once(stage: Stage) -> None:
+    stage.site.fails["stage_out"] = DataError("No output.", cause=FailureCause.OUTPUT_MISSING)
+    handle = await stage.start()
+    stage.site.tell(BatchState.COMPLETED)
+    assert (await failure_of(handle)).type == "output_missing"
+
+
+async def test_transient_trouble_is_retried_without_anybody_being_asked(stage: Stage) -> None:
+    stage.site.fails["prepare"] = SiteUnreachable("No route.", retry_after=0.1)
+    handle = await stage.start()
+    while stage.site.log.count("prepare 1") < 3:
+        await stage.site.reached["prepare"].wait()
+        stage.site.reached["prepare"].clear()
+    stage.site.fails.clear()
+    stage.site.tell(BatchState.COMPLETED)
+    assert (await handle.result()).state is JobState.SUCCEEDED
+
+
+async def test_what_has_not_finished_when_it_expires_is_cancelled_and_called_expired(stage: Stage) -> None:
+    handle = await stage.start(expires="2s")
+    error = await failure_of(handle)
+    progress = Progress.model_validate(error.details[0])
+    assert (error.type, progress.state) == ("expired", JobState.EXPIRED)
+    assert stage.site.log[-2:] == ["cancel 1", "cleanup 1"]
+
+
+async def test_a_cancel_that_cannot_be_verified_waits_and_is_never_called_cancelled(
+    stage: Stage, until: Eventually
+) -> None:
+    stage.site.fails["cancel"] = DataError("Access denied.", cause=FailureCause.CREDENTIALS)
+    handle = await stage.start()
+    await stage.site.reached["monitor"].wait()
+    await handle.cancel()
+    await until(handle, JobState.WAITING)
+    await handle.execute_update(names.RESOLVE, Resolution(retry=False))
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert (await handle.query(names.PROGRESS, result_type=Progress)).state is JobState.CLEANUP_FAILED
+    assert "cleanup 1" not in stage.site.log, "somebody may still write to the folder"
+
+
+async def test_a_cancel_during_an_undo_does_not_cut_it_in_half(stage: Stage) -> None:
+    stage.site.holds = {"cancel"}
+    handle = await stage.start(expires="1s")
+    await stage.site.reached["cancel"].wait()
+    await handle.cancel()
+    stage.site.release["cancel"].set()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert stage.site.log[-3:] == ["cancel 1", "cancel 1 done", "cleanup 1"]
+
+
+async def test_the_second_site_is_used_when_the_operator_names_it(stage: Stage, until: Eventually) -> None:
+    from howdah.testing.fake_site import FakeSite
+
+    stage.site.fails["submit"] = Rejected("The scheduler refused.")
+    other = FakeSite()
+    other.tell(BatchState.COMPLETED)
+    handle = await stage.start()
+    await until(handle, JobState.WAITING)
+    async with serving(stage.client, other):
+        await handle.execute_update(names.RESOLVE, Resolution(retry=True, site=other.name))
+        progress = await handle.result()
+    assert progress.site == other.name
+    assert other.log[-1] == "cleanup 2"
+    assert stage.site.log[-1] == "cleanup 1"

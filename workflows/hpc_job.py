@@ -1,0 +1,196 @@
+"""A batch job on a cluster, a virtual machine or this machine, start to finish."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from functools import partial
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+from howdah import names
+from howdah.models.batch import BatchStatus
+from howdah.models.causes import FailureCause
+from howdah.models.job import Attempt, Collect, Job, Resolution, Watch
+from howdah.models.progress import AttemptRecord, Failure, Progress
+from howdah.models.spec import Keep
+from howdah.models.states import BatchState, JobState
+from howdah.steps import batch
+from howdah.workflows.supervised import JobFailed, Resubmit, Supervised, failure_of, must_finish, stop_if_cancelled
+
+
+@workflow.defn(name=names.HPC)
+class HpcJob(Supervised):
+    """Prepare, stage in, submit, monitor, stage out, clean up: once, or once more per attempt.
+
+    However an attempt ends (done, failed, expired or cancelled) its undos run, last first. An undo is
+    registered before its step is tried and keyed by the attempt, so that a step cut off half-way is undone too.
+    """
+
+    @workflow.init
+    def __init__(self, job: Job) -> None:
+        super().__init__(job, names.HPC)
+        self.job = job
+        self.tries = 0
+        """Attempts since a person last had a say."""
+        self.gone = True
+        """No batch job of ours can be at the site: none was submitted, or its end was seen."""
+
+    @workflow.run
+    async def run(self, job: Job) -> Progress:
+        try:
+            async with asyncio.timeout(self._seconds_to_live()) as life:
+                await self._embargo()
+                await self._attempts()
+        except JobFailed as failed:
+            raise self._end(JobState.FAILED, failed.failure) from None
+        except TimeoutError:
+            if not life.expired():
+                raise
+            message = "It had not finished when its time ('expires') was over."
+            failure = Failure(cause=FailureCause.EXPIRED, message=message, hint=FailureCause.EXPIRED.hint)
+            raise self._end(JobState.EXPIRED, failure) from None
+        except BaseException as error:
+            if is_cancelled_exception(error):
+                self.enter(JobState.CANCELLED if self.gone else JobState.CLEANUP_FAILED)
+            raise
+        self.enter(JobState.SUCCEEDED)
+        return self.chronicle.progress
+
+    async def _attempts(self) -> None:
+        """Try until an attempt succeeds, or fails for a reason that no further one would mend."""
+        while True:
+            try:
+                return await self._attempt(self._next_attempt())
+            except Resubmit as wish:
+                self._change(wish.resolution)
+            except JobFailed as failed:
+                self.chronicle.failed(failed.failure)
+                retry = self.job.spec.retry
+                if failed.failure.cause not in retry.on or self.tries >= retry.attempts:
+                    raise
+            stop_if_cancelled()
+
+    async def _attempt(self, attempt: Attempt) -> None:
+        self.gone = True
+        async with AsyncExitStack() as undo:
+            undo.push_async_exit(partial(self._clean_up, attempt))
+            workdir = await self.step(batch.prepare, attempt, at=attempt.site, state=JobState.PREPARING)
+            self.chronicle.note_attempt(folder=workdir.folder)
+            attempt = attempt.at(workdir.folder)
+            await self.step(batch.stage_in, attempt, at=attempt.site, state=JobState.STAGING_IN)
+
+            undo.push_async_exit(partial(self._cancel, attempt))
+            status = await self._submit_and_monitor(attempt)
+            await self._bring_home(attempt, status)
+            if status.state is not BatchState.COMPLETED:
+                raise JobFailed(_failure(status))
+
+    async def _submit_and_monitor(self, attempt: Attempt) -> BatchStatus:
+        """From the scheduler's acceptance to the end of the batch job."""
+        self.gone = False
+        batch_job = await self.step(batch.submit, attempt, at=attempt.site, state=JobState.SUBMITTING)
+        self.chronicle.note_attempt(native_id=batch_job.native_id)
+        state = BatchState.QUEUED
+        while not state.is_final:
+            watch = Watch(attempt=attempt, native_id=batch_job.native_id, known=state)
+            status = await self.step(batch.monitor, watch, at=attempt.site, state=state.shown)
+            state = status.state
+            self.chronicle.saw(status)
+        self.gone = state is not BatchState.LOST
+        return status
+
+    async def _bring_home(self, attempt: Attempt, status: BatchStatus) -> None:
+        collect = Collect(attempt=attempt, status=status)
+        collected = await self.step(batch.stage_out, collect, at=attempt.site, state=JobState.STAGING_OUT)
+        self.chronicle.note(outputs=collected.outputs)
+        self.chronicle.warn(*collected.warnings)
+
+    async def _cancel(self, attempt: Attempt, kind: type[BaseException] | None, *_: object) -> None:
+        """Undo of submit: the batch job is seen gone, or an operator decides that this cannot be known."""
+        if self.gone:
+            return
+        stopped = kind is not None and issubclass(kind, asyncio.CancelledError)
+        state = JobState.CANCELLING if stopped else self.chronicle.progress.state
+        try:
+            await must_finish(self._see_it_gone(attempt, state))
+        except JobFailed as failed:
+            self.chronicle.failed(failed.failure)
+            if not stopped:
+                raise
+
+    async def _see_it_gone(self, attempt: Attempt, state: JobState) -> None:
+        await self.step(batch.cancel, attempt, at=attempt.site, state=state, undoing=True)
+        self.gone = True
+
+    async def _clean_up(self, attempt: Attempt, kind: type[BaseException] | None, *_: object) -> None:
+        """Undo of prepare: the folder goes, unless it is to be kept or somebody may still write to it."""
+        if not self.gone:
+            return
+        failed = kind is not None and not issubclass(kind, asyncio.CancelledError)
+        stale = [] if failed else [self._again(record) for record in self.chronicle.progress.attempts[:-1]]
+        if not _keeps(self.job.spec.keep, failed=failed):
+            await must_finish(self._remove([attempt, *stale]))
+
+    async def _remove(self, attempts: list[Attempt]) -> None:
+        """Remove folders. That one cannot be removed spoils no result: it is told."""
+        for attempt in attempts:
+            try:
+                await self.once(batch.cleanup, attempt, at=attempt.site)
+            except ActivityError as error:
+                self.chronicle.warn(f"A folder was left behind at site {attempt.site}: {failure_of(error).message}")
+
+    def _again(self, record: AttemptRecord) -> Attempt:
+        """An earlier attempt, as its steps know it."""
+        return Attempt(job=self.job, number=record.number, key=record.key, site=record.site, folder=record.folder)
+
+    def _next_attempt(self) -> Attempt:
+        self.tries += 1
+        last = self.chronicle.progress.attempt
+        info = workflow.info()
+        attempt = Attempt.of(
+            self.job,
+            number=last.number + 1 if last else 1,
+            workflow_id=info.workflow_id,
+            first_run_id=info.first_execution_run_id,
+        )
+        self.chronicle.begin_attempt(attempt, workflow.now())
+        return attempt
+
+    def _change(self, resolution: Resolution) -> None:
+        """What the operator wants otherwise from the next attempt on."""
+        changes = {"spec": resolution.spec, "site": resolution.site}
+        self.job = self.job.model_copy(update={name: value for name, value in changes.items() if value is not None})
+        self.tries = 0
+
+    async def _embargo(self) -> None:
+        start_at = self.job.spec.start_at
+        if start_at is not None and start_at > workflow.now():
+            self.enter(JobState.CREATED)
+            await workflow.sleep(start_at - workflow.now(), summary=f"starts at {start_at:%Y-%m-%d %H:%M} UTC")
+
+    def _seconds_to_live(self) -> float | None:
+        expires = self.job.spec.expires
+        if expires is None:
+            return None
+        return max((self.job.created + expires - workflow.now()).total_seconds(), 0.0)
+
+    def _end(self, state: JobState, failure: Failure) -> ApplicationError:
+        """Failed for good: everything known goes into the failure itself, where it outlives every worker."""
+        self.chronicle.failed(failure)
+        self.enter(state if self.gone else JobState.CLEANUP_FAILED)
+        return ApplicationError(failure.message, self.chronicle.progress, type=failure.cause, non_retryable=True)
+
+
+def _keeps(keep: Keep, *, failed: bool) -> bool:
+    return keep is Keep.ALWAYS or (keep is Keep.FAILED and failed)
+
+
+def _failure(status: BatchStatus) -> Failure:
+    cause = status.cause or FailureCause.LOST
+    return Failure(
+        cause=cause,
+        message=status.message or f"The batch job ended as {status.state}.",
+        scheduler_says=status.says,
+        stderr_tail=status.stderr_tail,
+        hint=cause.hint,
+    )

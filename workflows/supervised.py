@@ -1,0 +1,154 @@
+"""Steps that never give up silently: what fails for good waits for an operator's answer.
+
+The one place that deals with how a cancel may go astray in Temporal:
+
+* A cancel that races with a step that finishes normally is not seen by that step (it was waited for, and
+  its answer is worth having). So every step begins by asking whether the job was cancelled meanwhile.
+* A cancel that comes while something is being undone must not cut the undo in half: `must_finish`.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+from howdah import names
+from howdah.models.causes import FailureCause
+from howdah.models.job import Job, Resolution
+from howdah.models.progress import Failure, Progress
+from howdah.models.states import JobState, StepState
+from howdah.steps import Step
+from howdah.steps.batch import CAPABILITY_OF, queue
+from howdah.workflows.chronicle import Chronicle
+from howdah.workflows.story import publish
+
+In = TypeVar("In", bound=BaseModel)
+Out = TypeVar("Out")
+
+FAILS_AT_ONCE = {FailureCause.OUTPUT_MISSING}
+"""Permanent failures that no operator can mend where they stand: the job itself has to run again."""
+
+
+class JobFailed(Exception):
+    """This attempt came to nothing."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class Resubmit(Exception):
+    """The operator wants another attempt, with changes."""
+
+    def __init__(self, resolution: Resolution) -> None:
+        super().__init__("resubmit")
+        self.resolution = resolution
+
+
+class Supervised:
+    """A base for job types: recorded steps, a query, and a question in place of a permanent failure."""
+
+    def __init__(self, job: Job, job_type: str) -> None:
+        self.chronicle = Chronicle(job, job_type)
+        self._resolution: Resolution | None = None
+
+    @workflow.query(name=names.PROGRESS)
+    def progress(self) -> Progress:
+        return self.chronicle.progress
+
+    @workflow.update(name=names.RESOLVE)
+    def resolve(self, resolution: Resolution) -> None:
+        self._resolution = resolution
+
+    @resolve.validator
+    def _only_while_waiting(self, resolution: Resolution) -> None:
+        if self.chronicle.progress.waiting is None:
+            raise ApplicationError("It does not wait for an operator.", type="NotWaiting")
+        if self._resolution is not None:
+            raise ApplicationError("Somebody else has just answered.", type="NotWaiting")
+
+    def enter(self, state: JobState) -> None:
+        """Go to `state`, and let everybody see it."""
+        if self.chronicle.enter(state, workflow.now()):
+            publish(self.chronicle.progress)
+
+    async def step(self, step: Step[In, Out], arg: In, *, at: str, state: JobState, undoing: bool = False) -> Out:
+        """Carry out `step` at the site `at`; on a permanent failure ask the operator, as often as it takes."""
+        while True:
+            if not undoing:
+                stop_if_cancelled()
+            self.enter(state)
+            try:
+                return await self.once(step, arg, at=at)
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise asyncio.CancelledError from error
+                await self._ask(step.name, failure_of(error))
+
+    async def once(self, step: Step[In, Out], arg: In, *, at: str) -> Out:
+        """Carry out `step` and record how it went."""
+        self.chronicle.begin_step(step.name, workflow.now())
+        publish(self.chronicle.progress)
+        ended = StepState.CANCELLED
+        message = None
+        try:
+            result = await step(arg, on=queue(at, CAPABILITY_OF[step.name]), summary=f"{step.name} at {at}")
+            ended = StepState.DONE
+            return result
+        except ActivityError as error:
+            if not is_cancelled_exception(error):
+                ended, message = StepState.FAILED, failure_of(error).message
+            raise
+        finally:
+            self.chronicle.end_step(ended, workflow.now(), message)
+
+    async def _ask(self, step: str, failure: Failure) -> None:
+        """Wait for the operator. Returns to try again; raises Resubmit or JobFailed."""
+        if failure.cause in FAILS_AT_ONCE:
+            raise JobFailed(failure)
+        self._resolution = None
+        self.chronicle.wait(step, failure, workflow.now())
+        self.enter(JobState.WAITING)
+        try:
+            await workflow.wait_condition(lambda: self._resolution is not None)
+        finally:
+            self.chronicle.resume()
+        answer, self._resolution = self._resolution, None
+        if answer is None or not answer.retry:
+            raise JobFailed(failure)
+        if answer.spec or answer.site:
+            raise Resubmit(answer)
+
+
+def stop_if_cancelled() -> None:
+    """Raise what a cancel would have raised, had it not been lost on the way (sdk-python issue 1671)."""
+    task = asyncio.current_task()
+    if workflow.cancellation_reason() is not None or (task is not None and task.cancelling()):
+        raise asyncio.CancelledError
+
+
+async def must_finish(work: Coroutine[Any, Any, Out]) -> Out:
+    """Await `work` to its end in a task of its own, whatever cancel arrives; then let the cancel through."""
+    task = asyncio.create_task(work)
+    cut: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await workflow.wait([task])
+        except asyncio.CancelledError as error:
+            cut = error
+    result = task.result()
+    if cut is not None:
+        raise cut
+    return result
+
+
+def failure_of(error: ActivityError) -> Failure:
+    """What an activity told of its failure, or the best that can be said of one that could not tell."""
+    cause: BaseException | None = error.cause
+    if isinstance(cause, ApplicationError) and cause.details:
+        return Failure.model_validate(cause.details[0])
+    message = f"{error.activity_type}: {cause or error}"
+    return Failure(cause=FailureCause.INTERNAL, message=message, hint=FailureCause.INTERNAL.hint)
