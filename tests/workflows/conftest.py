@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -70,22 +70,13 @@ async def serving(client: Client, site: FakeSite) -> AsyncIterator[None]:
         yield
 
 
-async def state_of(handle: WorkflowHandle[Any, Any]) -> JobState:
-    return (await handle.query(names.PROGRESS, result_type=Progress)).state
+Handle = WorkflowHandle[Any, Any]
 
 
-Eventually = Callable[[WorkflowHandle[Any, Any], JobState], Awaitable[Progress]]
-
-
-@pytest.fixture
-def until() -> Eventually:
+async def until(handle: Handle, state: JobState) -> Progress:
     """Ask until the state is reached. Fails by the test's own time limit."""
-
-    async def until(handle: WorkflowHandle[Any, Any], state: JobState) -> Progress:
-        while True:
-            progress: Progress = await handle.query(names.PROGRESS, result_type=Progress)
-            if progress.state is state:
-                return progress
-            assert not progress.state.is_final, progress
-
-    return until
+    while True:
+        progress: Progress = await handle.query(names.PROGRESS, result_type=Progress)
+        if progress.state is state:
+            return progress
+        assert not progress.state.is_final, progress

@@ -10,7 +10,8 @@ from howdah.models.job import Resolution
 from howdah.models.progress import Progress
 from howdah.models.spec import ExperimentSpec
 from howdah.models.states import BatchState, JobState
-from tests.workflows.conftest import Eventually, Stage, serving
+from howdah.testing.fake_site import FakeSite
+from tests.workflows.conftest import Handle, Stage, serving, until
 
 WHOLE = ["prepare 1", "stage_in 1", "submit 1", "monitor 1", "monitor 1", "stage_out 1", "cleanup 1"]
 LOST_NODE = BatchStatus(state=BatchState.FAILED, cause=FailureCause.NODE_FAILURE, message="The node failed.")
@@ -23,9 +24,9 @@ EXIT_3 = BatchStatus(
 )
 
 
-async def failure_of(stage_handle: object) -> ApplicationError:
+async def failure_of(handle: Handle) -> ApplicationError:
     with pytest.raises(WorkflowFailureError) as failure:
-        await stage_handle.result()  # type: ignore[attr-defined]  # any handle
+        await handle.result()
     cause = failure.value.cause
     assert isinstance(cause, ApplicationError)
     return cause
@@ -110,7 +111,7 @@ async def test_a_cancel_in_any_phase_undoes_what_was_done(stage: Stage, phase: s
         assert log[-3:] == ["submit 1 done", "cancel 1", "cleanup 1"], "a submission under way is waited for"
 
 
-async def test_a_job_cancelled_before_its_start_never_touches_the_site(stage: Stage, until: Eventually) -> None:
+async def test_a_job_cancelled_before_its_start_never_touches_the_site(stage: Stage) -> None:
     handle = await stage.start(start_at="2999-01-01T00:00:00Z")
     await until(handle, JobState.CREATED)
     await handle.cancel()
@@ -119,9 +120,7 @@ async def test_a_job_cancelled_before_its_start_never_touches_the_site(stage: St
     assert stage.site.log == []
 
 
-async def test_a_permanent_failure_waits_for_the_operator_and_goes_on_where_it_stood(
-    stage: Stage, until: Eventually
-) -> None:
+async def test_a_permanent_failure_waits_for_the_operator_and_goes_on_where_it_stood(stage: Stage) -> None:
     stage.site.fails["stage_in"] = DataError("The disk is full.", cause=FailureCause.QUOTA)
     handle = await stage.start()
     progress = await until(handle, JobState.WAITING)
@@ -136,9 +135,7 @@ async def test_a_permanent_failure_waits_for_the_operator_and_goes_on_where_it_s
     assert stage.site.log.count("stage_in 1") == 2
 
 
-async def test_a_retry_with_changes_is_a_new_attempt_and_leaves_nothing_of_the_old_one(
-    stage: Stage, until: Eventually
-) -> None:
+async def test_a_retry_with_changes_is_a_new_attempt_and_leaves_nothing_of_the_old_one(stage: Stage) -> None:
     stage.site.fails["submit"] = Rejected("The scheduler refused.", says="invalid partition")
     handle = await stage.start(resources={"queue": "nosuch"})
     progress = await until(handle, JobState.WAITING)
@@ -153,7 +150,7 @@ async def test_a_retry_with_changes_is_a_new_attempt_and_leaves_nothing_of_the_o
     assert stage.site.log.index("cancel 1") < stage.site.log.index("prepare 2")
 
 
-async def test_an_operator_may_abort(stage: Stage, until: Eventually) -> None:
+async def test_an_operator_may_abort(stage: Stage) -> None:
     stage.site.fails["submit"] = Rejected("The scheduler refused.")
     handle = await stage.start()
     await until(handle, JobState.WAITING)
@@ -171,7 +168,7 @@ async def test_an_answer_nobody_asked_for_is_refused(stage: Stage) -> None:
     await handle.result()
 
 
-async def test_a_job_that_waits_for_an_operator_can_be_cancelled(stage: Stage, until: Eventually) -> None:
+async def test_a_job_that_waits_for_an_operator_can_be_cancelled(stage: Stage) -> None:
     stage.site.fails["submit"] = Rejected("The scheduler refused.")
     handle = await stage.start()
     await until(handle, JobState.WAITING)
@@ -208,9 +205,7 @@ async def test_what_has_not_finished_when_it_expires_is_cancelled_and_called_exp
     assert stage.site.log[-2:] == ["cancel 1", "cleanup 1"]
 
 
-async def test_a_cancel_that_cannot_be_verified_waits_and_is_never_called_cancelled(
-    stage: Stage, until: Eventually
-) -> None:
+async def test_a_cancel_that_cannot_be_verified_waits_and_is_never_called_cancelled(stage: Stage) -> None:
     stage.site.fails["cancel"] = DataError("Access denied.", cause=FailureCause.CREDENTIALS)
     handle = await stage.start()
     await stage.site.reached["monitor"].wait()
@@ -234,9 +229,7 @@ async def test_a_cancel_during_an_undo_does_not_cut_it_in_half(stage: Stage) -> 
     assert stage.site.log[-3:] == ["cancel 1", "cancel 1 done", "cleanup 1"]
 
 
-async def test_the_second_site_is_used_when_the_operator_names_it(stage: Stage, until: Eventually) -> None:
-    from howdah.testing.fake_site import FakeSite
-
+async def test_the_second_site_is_used_when_the_operator_names_it(stage: Stage) -> None:
     stage.site.fails["submit"] = Rejected("The scheduler refused.")
     other = FakeSite()
     other.tell(BatchState.COMPLETED)

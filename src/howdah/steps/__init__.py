@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.workflow import ActivityCancellationType
 
 from howdah.errors import SiteError
@@ -153,8 +153,15 @@ def _told(error: SiteError) -> ApplicationError:
         cause=error.cause, message=error.message, scheduler_says=error.says, hint=error.hint or error.cause.hint
     )
     pause = timedelta(seconds=error.retry_after) if error.retry_after else None
+    if activity.in_activity():
+        activity.logger.warning("%s: %s", error.cause, error.message)
     return ApplicationError(
-        error.message, failure, type=error.cause, non_retryable=not error.transient, next_retry_delay=pause
+        error.message,
+        failure,
+        type=error.cause,
+        non_retryable=not error.transient,
+        next_retry_delay=pause,
+        category=ApplicationErrorCategory.BENIGN,  # foreseen: one line in the log says it, a traceback would not
     )
 
 

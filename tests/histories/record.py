@@ -1,0 +1,101 @@
+"""Record histories of the workflows as they are: `python -m tests.histories.record RELEASE`.
+
+Run it when a release is made, and when a change to a workflow is guarded by `workflow.patched`: what was
+recorded before stays, for experiments that began then may still be running.
+"""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+
+from howdah import names
+from howdah.errors import Rejected
+from howdah.models.batch import BatchStatus
+from howdah.models.causes import FailureCause
+from howdah.models.job import Resolution
+from howdah.models.states import BatchState, JobState
+from howdah.testing.fake_site import FakeSite
+from howdah.testing.temporal import PrivateTemporal
+from howdah.workers.sandbox import sandbox
+from howdah.workflows.hpc_job import HpcJob
+from tests.workflows.conftest import Handle, Stage, serving, until
+
+HERE = Path(__file__).parent
+Scenario = Callable[[Stage], Awaitable[Handle]]
+
+
+async def succeeds(stage: Stage) -> Handle:
+    stage.site.tell(BatchState.RUNNING, BatchStatus(state=BatchState.COMPLETED, exit_code=0, started=1, ended=2))
+    return await stage.start(inputs=["a"], outputs=["b"], start_at="2026-01-01", expires="1d")
+
+
+async def fails_on_a_node_and_again_in_the_program(stage: Stage) -> Handle:
+    stage.site.tell(
+        BatchStatus(state=BatchState.FAILED, cause=FailureCause.NODE_FAILURE),
+        BatchStatus(state=BatchState.FAILED, cause=FailureCause.PROGRAM_EXIT, exit_code=3),
+    )
+    return await stage.start()
+
+
+async def is_cancelled_while_submitted(stage: Stage) -> Handle:
+    stage.site.holds = {"submit"}
+    handle = await stage.start()
+    await stage.site.reached["submit"].wait()
+    await handle.cancel(reason="changed my mind")
+    stage.site.release["submit"].set()
+    return handle
+
+
+async def is_refused_and_goes_on_with_a_change(stage: Stage) -> Handle:
+    stage.site.fails["submit"] = Rejected("The scheduler refused.")
+    handle = await stage.start()
+    await until(handle, JobState.WAITING)
+    stage.site.fails.clear()
+    stage.site.tell(BatchState.COMPLETED)
+    await handle.execute_update(names.RESOLVE, Resolution(retry=True, site=stage.site.name))
+    return handle
+
+
+async def expires(stage: Stage) -> Handle:
+    return await stage.start(expires="1s")
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    succeeds,
+    fails_on_a_node_and_again_in_the_program,
+    is_cancelled_while_submitted,
+    is_refused_and_goes_on_with_a_change,
+    expires,
+)
+
+
+async def record(address: str, release: str) -> None:
+    client = await Client.connect(address, data_converter=pydantic_data_converter)
+    for scenario in SCENARIOS:
+        stage = Stage(client, f"wf-{uuid4().hex[:8]}", FakeSite())
+        worker = Worker(client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=sandbox())
+        async with worker, serving(client, stage.site):
+            handle = await scenario(stage)
+            with suppress(WorkflowFailureError):
+                await handle.result()
+        history = await handle.fetch_history()
+        (HERE / f"hpc-{release}-{scenario.__name__}.json").write_text(history.to_json())
+
+
+def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    with tempfile.TemporaryDirectory() as folder, PrivateTemporal(Path(folder)) as server:
+        asyncio.run(record(server.address, sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Days pass in seconds here: a real server that skips the time in which nothing happens."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.common import SearchAttributeKey
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from howdah import names
+from howdah.errors import Rejected
+from howdah.models.progress import Progress
+from howdah.models.states import BatchState, JobState
+from howdah.testing.fake_site import FakeSite
+from howdah.testing.temporal import temporal_binary
+from howdah.workers.sandbox import sandbox
+from howdah.workflows.hpc_job import HpcJob
+from tests.workflows.conftest import Stage, serving
+
+
+@pytest.fixture
+async def skipping() -> AsyncIterator[Stage]:
+    async with await WorkflowEnvironment.start_time_skipping_v2(
+        dev_server_existing_path=str(temporal_binary()),
+        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+        search_attributes=[SearchAttributeKey.for_keyword(name) for name in names.SEARCH_ATTRIBUTES],
+        data_converter=pydantic_data_converter,
+    ) as env:
+        stage = Stage(env.client, f"wf-{uuid4().hex[:8]}", FakeSite())
+        async with (
+            Worker(env.client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=sandbox()),
+            serving(env.client, stage.site),
+        ):
+            yield stage
+
+
+async def test_an_embargoed_job_starts_when_its_day_has_come(skipping: Stage) -> None:
+    start_at = datetime.now(UTC) + timedelta(days=30)
+    skipping.site.tell(BatchState.COMPLETED)
+    handle = await skipping.start(start_at=start_at.isoformat())
+    progress = await handle.result()
+    assert progress.attempts[0].steps[0].started >= start_at
+
+
+async def test_a_job_that_nobody_answers_for_two_days_expires(skipping: Stage) -> None:
+    skipping.site.fails["submit"] = Rejected("The scheduler refused.")
+    handle = await skipping.start(expires="2d")
+    with pytest.raises(WorkflowFailureError) as failure:
+        await handle.result()
+    error = failure.value.cause
+    assert isinstance(error, ApplicationError)
+    progress = Progress.model_validate(error.details[0])
+    assert progress.state is JobState.EXPIRED
+    assert progress.ended is not None
+    assert progress.ended - progress.created >= timedelta(days=2)
