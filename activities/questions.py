@@ -42,7 +42,7 @@ class SiteQuestions:
         found = list(await self.transport.check())
         try:
             found.append(await self.shell.ask(folder.check_scratch(self.site)))
-            found += await self.shell.ask(self.scheduler.check())
+            found.extend(await self.shell.ask(self.scheduler.check()))
         except SiteError as error:
             found.append(Check(name=self.site.kind, ok=False, found=error.message, hint=error.hint))
         return Checks(checks=tuple(found))

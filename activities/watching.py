@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from howdah.activities.evidence import decide
+from howdah.activities.evidence import decide, is_missing
 from howdah.activities.schedulers import Scheduler
 from howdah.activities.transports.shell import Shell
 from howdah.errors import SiteError
@@ -104,25 +104,36 @@ class SiteWatch:
         return {}
 
     async def _tell(self, everybody: dict[str, _Watched], sightings: dict[str, Sighting]) -> dict[str, BatchState]:
-        odd = [item.attempt for key, item in everybody.items() if self._wants_a_closer_look(item, sightings[key])]
+        now = time.monotonic()
+        statuses = {
+            key: self._judge(item, sightings.get(key, Sighting(key=key)), now) for key, item in everybody.items()
+        }
+        odd = [everybody[key].attempt for key, status in statuses.items() if _wants_a_closer_look(status)]
         for start in range(0, len(odd), CLOSELY_AT_ONCE):
             some = odd[start : start + CLOSELY_AT_ONCE]
-            sightings = {**sightings, **await self.shell.ask(self.scheduler.poll(some, closely=True))}
-        seen = {}
-        for key, watched in everybody.items():
-            status = self._judge(watched, sightings[key])
-            watched.news.put_nowait(status)
-            seen[key] = status.state
-        return seen
+            closer = await self.shell.ask(self.scheduler.poll(some, closely=True))
+            statuses |= {key: self._judge(everybody[key], sighting, now) for key, sighting in closer.items()}
+        for key, status in statuses.items():
+            everybody[key].news.put_nowait(status)
+        return {key: status.state for key, status in statuses.items()}
 
-    def _wants_a_closer_look(self, watched: _Watched, sighting: Sighting) -> bool:
-        """What failed, or cannot be explained, is worth the accounting and the words in the logs."""
-        status = self._judge(watched, sighting)
-        unexplained = status.state is BatchState.UNKNOWN
-        return unexplained or (status.state.is_final and status.state is not BatchState.COMPLETED)
+    def _judge(self, watched: _Watched, sighting: Sighting, now: float) -> BatchStatus:
+        if not is_missing(sighting):
+            watched.missing_since = None
+        elif watched.missing_since is None:
+            watched.missing_since = now
+        return decide(
+            sighting,
+            missing_for=0.0 if watched.missing_since is None else now - watched.missing_since,
+            grace=self.limits.grace.total_seconds(),
+            walltime=watched.attempt.job.spec.resources.walltime,
+        )
 
-    def _judge(self, watched: _Watched, sighting: Sighting) -> BatchStatus:
-        raise NotImplementedError
+
+def _wants_a_closer_look(status: BatchStatus) -> bool:
+    """What failed, or cannot be explained, is worth the accounting and the words in the logs."""
+    unexplained = status.state is BatchState.UNKNOWN
+    return unexplained or (status.state.is_final and status.state is not BatchState.COMPLETED)
 
 
 def _differs(status: BatchStatus, watch: Watch) -> bool:

@@ -1,7 +1,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,13 +11,12 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from howdah import names
-from howdah.models.job import Job
 from howdah.models.progress import Progress
-from howdah.models.spec import ExperimentSpec
 from howdah.models.states import JobState
 from howdah.steps import activities_of
 from howdah.steps.batch import CAPABILITIES, queue
 from howdah.testing.fake_site import FakeSite
+from howdah.testing.jobs import job_at
 from howdah.workers.sandbox import sandbox
 from howdah.workflows.hpc_job import HpcJob
 
@@ -31,17 +30,8 @@ class Stage:
     site: FakeSite
 
     async def start(self, **spec: Any) -> WorkflowHandle[HpcJob, Progress]:
-        id_ = f"t-{uuid4().hex[:10]}"
-        job = Job(
-            experiment=id_,
-            spec=ExperimentSpec.model_validate({"name": "t", "command": "true", **spec}),
-            site=self.site.name,
-            owner="tester",
-            base="/",
-            results="/results",
-            created=datetime.now(UTC),
-        )
-        return await self.client.start_workflow(HpcJob.run, job, id=id_, task_queue=self.queue)
+        job = job_at(self.site.name, **spec)
+        return await self.client.start_workflow(HpcJob.run, job, id=job.experiment, task_queue=self.queue)
 
 
 @pytest.fixture

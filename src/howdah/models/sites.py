@@ -34,6 +34,15 @@ class Limits(Data):
     """SSH sessions at once on the one connection; OpenSSH allows 10 by default."""
     poll: Duration = parse_duration("30s")
     """The longest time between two looks at the scheduler."""
+    grace: Duration = parse_duration("2m")
+    """How long the site's file systems may take to show what was written on another machine of it."""
+
+
+class ForkLimits(Limits):
+    """A machine of one's own may be asked more often, and its files are seen at once."""
+
+    poll: Duration = parse_duration("1s")
+    grace: Duration = parse_duration("5s")
 
 
 class Site(Data):
@@ -78,4 +87,4 @@ class ForkSite(Site):
     """A machine without a scheduler: jobs are detached processes, at most `limits.running` at a time."""
 
     kind: str = "fork"
-    limits: Limits = Limits(poll=parse_duration("1s"))
+    limits: ForkLimits = ForkLimits()  # pyright: ignore[reportIncompatibleVariableOverride]  # frozen, so narrowing is safe
