@@ -6,8 +6,11 @@ So the client needs no way to the site.
 from howdah.models.answers import Checks, Explanation, LogChunk, Nothing, ReadLog
 from howdah.models.job import Attempt, Collect, Collected
 from howdah.steps import Step, minutes, seconds
+from howdah.steps.batch import CONTROL, STAGING
 
 read_log = Step("site.read_log", ReadLog, LogChunk, within=minutes(2), heartbeat=seconds(60))
 explain = Step("site.explain", Attempt, Explanation, within=minutes(2), heartbeat=seconds(60))
 check = Step("site.check", Nothing, Checks, within=minutes(5), heartbeat=seconds(60))
 fetch = Step("site.fetch", Collect, Collected, within=minutes(600), heartbeat=seconds(60))
+
+CAPABILITY_OF = {read_log.name: CONTROL, explain.name: CONTROL, check.name: CONTROL, fetch.name: STAGING}

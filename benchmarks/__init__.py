@@ -1,0 +1,1 @@
+"""Measurements, always as ratios against a floor in the same run."""

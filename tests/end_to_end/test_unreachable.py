@@ -1,0 +1,34 @@
+"""What cannot be reached is told as such, and nothing is sent to strangers."""
+
+from pathlib import Path
+
+from howdah.testing.cluster import PrivateCluster
+from howdah.testing.temporal import free_port
+from tests.conftest import skip_without_cluster
+from tests.end_to_end.conftest import Lab
+
+
+def test_a_server_that_does_not_answer_is_exit_code_3_with_a_hint(lab: Lab) -> None:
+    path = str(lab.write("true"))
+    done = lab.howdah("start", path, "--site", "vm", TEMPORAL_ADDRESS=f"127.0.0.1:{free_port()}")
+    assert done.code == 3
+    assert "hint:" in done.err
+    assert lab.began() == 0
+
+
+def test_a_changed_host_key_is_refused_with_both_fingerprints_and_trusted_on_demand(tmp_path: Path) -> None:
+    skip_without_cluster()
+    with PrivateCluster(tmp_path / "cluster") as cluster:
+        lab = Lab(cluster, tmp_path)
+        cluster.sshd.change_host_key()
+        asked = cluster.sshd.authentications
+        shown = lab.run("true", code=4)
+        assert shown["waiting"]["reason"] == "host_key"
+        assert shown["failure"]["message"].count("SHA256:") == 2
+        assert "howdah site trust" in shown["waiting"]["hint"]
+        assert cluster.sshd.authentications == asked, "nothing may be sent to a stranger"
+        assert lab.howdah("site", "trust", "cluster").code != 0, "nobody confirmed it"
+        assert lab.howdah("site", "trust", "cluster", "--yes", "--replace").code == 0
+        assert lab.howdah("retry", shown["id"]).code == 0
+        assert lab.howdah("watch", shown["id"]).code == 0
+        assert lab.began() == 1
