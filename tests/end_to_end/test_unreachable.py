@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import asyncssh
+
 from howdah.testing.cluster import PrivateCluster
 from howdah.testing.temporal import free_port
 from tests.conftest import skip_without_cluster
@@ -27,8 +29,10 @@ def test_a_changed_host_key_is_refused_with_both_fingerprints_and_trusted_on_dem
         assert shown["failure"]["message"].count("SHA256:") == 2
         assert "howdah site trust" in shown["waiting"]["hint"]
         assert cluster.sshd.authentications == asked, "nothing may be sent to a stranger"
-        assert lab.howdah("site", "trust", "cluster").code != 0, "nobody confirmed it"
-        assert lab.howdah("site", "trust", "cluster", "--yes", "--replace").code == 0
+        key = asyncssh.read_private_key(str(cluster.sshd.folder / "host_key")).get_fingerprint()
+        trust = ("site", "trust", "cluster", "--replace", "--fingerprint")
+        assert lab.howdah(*trust, "SHA256:another").code != 0
+        assert lab.howdah(*trust, key).code == 0
         assert lab.howdah("retry", shown["id"]).code == 0
         assert lab.howdah("watch", shown["id"]).code == 0
         assert lab.began() == 1
