@@ -95,7 +95,7 @@ class Supervised:
         ended = StepState.CANCELLED
         message = None
         try:
-            result = await step(arg, on=queue(at, CAPABILITY_OF[step.name]), summary=f"{step.name} at {at}")
+            result = await step(arg, on=queue(at, CAPABILITY_OF[step.name]), summary=self._summary(at))
             ended = StepState.DONE
             return result
         except ActivityError as error:
@@ -104,6 +104,14 @@ class Supervised:
             raise
         finally:
             self.chronicle.end_step(ended, workflow.now(), message)
+
+    def _summary(self, at: str) -> str:
+        """What the Web UI says beside a step."""
+        attempt = self.chronicle.progress.attempt
+        if attempt is None:
+            return f"at {at}"
+        native = f", batch job {attempt.native_id}" if attempt.native_id else ""
+        return f"attempt {attempt.number} at {at}{native}"
 
     async def _ask(self, step: str, failure: Failure) -> None:
         """Wait for the operator. Returns to try again; raises Resubmit or JobFailed."""

@@ -20,7 +20,7 @@ def queue(site: str, capability: str) -> str:
 prepare = Step("batch.prepare", Attempt, Workdir, within=minutes(3), heartbeat=BEAT)
 stage_in = Step("batch.stage_in", Attempt, Staged, within=timedelta(days=7), heartbeat=BEAT)
 submit = Step("batch.submit", Attempt, BatchJob, within=minutes(5), heartbeat=BEAT)
-monitor = Step("batch.monitor", Watch, BatchStatus, within=timedelta(days=366), heartbeat=minutes(1), cut_off=True)
+monitor = Step("batch.monitor", Watch, BatchStatus, within=timedelta(days=366), heartbeat=BEAT, cut_off=True)
 stage_out = Step("batch.stage_out", Collect, Collected, within=timedelta(days=7), heartbeat=BEAT)
 cancel = Step("batch.cancel", Attempt, Cancelled, within=minutes(10), heartbeat=BEAT, gives_up=timedelta(days=1))
 cleanup = Step(

@@ -1,0 +1,61 @@
+"""This machine, held to the contract."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+
+from howdah.activities.transports.local import LocalTransport
+from howdah.activities.transports.shell import Shell
+from howdah.models.sites import Site
+from howdah.testing.transport_contract import TransportContract
+
+
+@pytest.fixture
+async def transport() -> AsyncIterator[LocalTransport]:
+    transport = LocalTransport(Site(name="local", kind="fork"))
+    yield transport
+    await transport.close()
+
+
+class TestLocal(TransportContract):
+    pass
+
+
+async def test_our_own_settings_are_kept_from_commands(
+    transport: LocalTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPORAL_API_KEY", "secret")
+    monkeypatch.setenv("HOWDAH_KEY", "secret")
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
+    names = (await Shell(transport).run("env | cut -d= -f1")).out.split()
+    assert not [name for name in names if name.startswith(("TEMPORAL_", "HOWDAH_"))]
+    assert "SSH_AUTH_SOCK" in names
+
+
+async def test_commands_run_in_the_root_folder_and_a_session_of_their_own(transport: LocalTransport) -> None:
+    answer = await Shell(transport).run("pwd; ps -o sid= -p $$")
+    folder, session = answer.out.split()
+    assert folder == "/"
+    assert int(session) != os.getsid(0)
+
+
+async def test_a_command_that_ignores_the_polite_signal_is_ended_all_the_same(transport: LocalTransport) -> None:
+    channel = await transport.open("trap '' TERM; echo $$; while :; do sleep 0.1; done")
+    process = int(await channel.read())
+    await channel.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+async def test_closing_ends_a_command_even_when_the_closing_is_cancelled(transport: LocalTransport) -> None:
+    channel = await transport.open("trap '' TERM; echo $$; while :; do sleep 0.1; done")
+    process = int(await channel.read())
+    closing = asyncio.create_task(channel.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    await channel.wait()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)

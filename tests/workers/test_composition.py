@@ -1,0 +1,30 @@
+"""Every step has a place, and exactly one."""
+
+from pathlib import Path
+
+from howdah.models.sites import ForkSite
+from howdah.names import WORKFLOW_QUEUE
+from howdah.steps.batch import CAPABILITIES, MONITORING
+from howdah.workers.composition import CAPABILITY_OF, site_queues, step_name, workflow_queue
+from howdah.workflows.hpc_job import HpcJob
+
+
+async def test_the_queues_of_a_site_carry_out_every_step_once(tmp_path: Path) -> None:
+    site = ForkSite(name="here", scratch=str(tmp_path))
+    async with site_queues(site) as queues:
+        assert [queue.name for queue in queues] == [f"here.{capability}" for capability in CAPABILITIES]
+        steps = sorted(step_name(activity) for queue in queues for activity in queue.activities)
+        assert steps == sorted(CAPABILITY_OF)
+        for queue in queues:
+            assert {CAPABILITY_OF[step_name(one)] for one in queue.activities} == {queue.name.rpartition(".")[2]}
+
+
+async def test_only_the_capabilities_asked_for_are_served(tmp_path: Path) -> None:
+    async with site_queues(ForkSite(name="here", scratch=str(tmp_path)), [MONITORING]) as queues:
+        assert [queue.name for queue in queues] == ["here.monitoring"]
+
+
+def test_the_queue_of_workflows_holds_the_built_in_job_types() -> None:
+    queue = workflow_queue()
+    assert queue.name == WORKFLOW_QUEUE
+    assert HpcJob in queue.workflows

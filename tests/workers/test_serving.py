@@ -1,0 +1,67 @@
+"""A worker polls its queues, says when it does, and stops when it is told to."""
+
+import asyncio
+import uuid
+from datetime import timedelta
+
+import pytest
+from temporalio import activity
+from temporalio.client import Client
+
+from howdah.errors import ConfigError
+from howdah.models import data
+from howdah.steps.batch import CAPABILITIES
+from howdah.workers.composition import TUNING, Queue
+from howdah.workers.serving import contents, poll, wanted
+from tests.workers.sandboxed import Sandboxed
+
+TUNED = TUNING["control"]
+
+
+@activity.defn(name="test.wait")
+async def wait() -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.fixture
+async def client(temporal: str) -> Client:
+    return await Client.connect(temporal, identity=str(uuid.uuid4()))
+
+
+async def test_what_is_started_once_it_is_ready_is_carried_out_and_sees_the_shared_models(client: Client) -> None:
+    name, stop, ready = str(uuid.uuid4()), asyncio.Event(), asyncio.Event()
+    queues = [Queue(name, TUNED, workflows=(Sandboxed,)), Queue(f"{name}.control", TUNED, activities=(wait,))]
+    polling = asyncio.create_task(poll(client, queues, stop=stop, ready=ready.set))
+    await asyncio.wait_for(ready.wait(), 60)
+    assert await client.execute_workflow("sandboxed", id=name, task_queue=name, result_type=int) == id(data)
+    stop.set()
+    await polling
+
+
+async def test_it_stops_though_a_step_waits_for_ever(client: Client) -> None:
+    name, stop, ready = str(uuid.uuid4()), asyncio.Event(), asyncio.Event()
+    queue = Queue(name, TUNING["monitoring"], activities=(wait,))
+    polling = asyncio.create_task(poll(client, [queue], stop=stop, ready=ready.set))
+    await asyncio.wait_for(ready.wait(), 60)
+    await client.start_activity("test.wait", id=name, task_queue=name, start_to_close_timeout=timedelta(hours=1))
+    stop.set()
+    await asyncio.wait_for(polling, 60)
+    await client.get_activity_handle(name).terminate()
+
+
+async def test_a_queue_that_cannot_be_polled_ends_the_others_and_says_why(temporal: str) -> None:
+    nowhere = await Client.connect(temporal, namespace="nowhere")
+    queues = [Queue(name, TUNED, activities=(wait,)) for name in ("a.control", "b.control")]
+    with pytest.raises(Exception, match="nowhere"):
+        await poll(nowhere, queues, stop=asyncio.Event())
+
+
+def test_capabilities_are_all_unless_some_are_named() -> None:
+    assert wanted(None) == CAPABILITIES
+    assert wanted(["staging", "staging"]) == ("staging",)
+    with pytest.raises(ConfigError, match="sailing"):
+        wanted(["sailing"])
+
+
+def test_a_queue_is_described_by_its_steps() -> None:
+    assert contents(Queue("q", TUNED, activities=(wait,), workflows=(Sandboxed,))) == "wait, workflow Sandboxed"

@@ -1,0 +1,82 @@
+"""What polls a task queue: the workflows of the installed job types, or the steps of one capability at one site."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from howdah.activities.batch import BatchActivities
+from howdah.activities.questions import SiteQuestions
+from howdah.activities.transports.shell import Shell
+from howdah.models.sites import Site
+from howdah.names import WORKFLOW_QUEUE
+from howdah.plugins import JobType, SiteKind, TransportKind, find, installed, load
+from howdah.steps import activities_of, batch, minutes, questions, seconds
+from howdah.steps.batch import CAPABILITIES, CONTROL, MONITORING, STAGING, queue
+
+CAPABILITY_OF = batch.CAPABILITY_OF | questions.CAPABILITY_OF
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """`slots`: activities at once. `beat`: the longest time between two heartbeats that reach the server, which on
+    a server without push is also the time until a cancel is learned. `grace`: for what runs when the worker stops.
+    """
+
+    slots: int
+    beat: timedelta
+    grace: timedelta
+
+
+TUNING = {
+    # More than a site has sessions, for readers of logs wait inside; few enough that what has waited
+    # longest or is most urgent is chosen by the server, not by chance in here. A submit is let finish.
+    CONTROL: Tuning(slots=50, beat=seconds(3), grace=seconds(10)),
+    # Each holds a session or a connection, and some memory. What is cut off goes on where it was.
+    STAGING: Tuning(slots=20, beat=seconds(3), grace=seconds(0)),
+    # Watching is waiting: 20 kB each. Heartbeats are what it costs a server.
+    MONITORING: Tuning(slots=10_000, beat=seconds(30), grace=seconds(0)),
+}
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A task queue and what is served on it."""
+
+    name: str
+    tuning: Tuning
+    activities: tuple[Callable[..., Any], ...] = ()
+    workflows: tuple[type, ...] = ()
+
+
+def workflow_queue() -> Queue:
+    types = [kind for kind in installed(JobType).values() if kind.task_queue == WORKFLOW_QUEUE]
+    classes = dict.fromkeys(load(kind.workflow) for kind in types)
+    return Queue(WORKFLOW_QUEUE, Tuning(slots=100, beat=minutes(1), grace=seconds(0)), workflows=tuple(classes))
+
+
+@asynccontextmanager
+async def site_queues(site: Site, capabilities: Sequence[str] = CAPABILITIES) -> AsyncIterator[list[Queue]]:
+    """The queues of a site; all share one shell, and with it the site's one connection."""
+    transport = load(find(TransportKind, site.transport, what="transport").driver)(site)
+    scheduler = load(find(SiteKind, site.kind, what="kind of site").scheduler)(site)
+    shell = Shell(transport, prelude=site.prelude, sessions=site.limits.sessions)
+    carriers = (BatchActivities(site, shell, scheduler), SiteQuestions(site, shell, scheduler, transport))
+    activities = [activity for carrier in carriers for activity in activities_of(carrier)]
+    try:
+        yield [
+            Queue(queue(site.name, capability), TUNING[capability], activities=of_capability(activities, capability))
+            for capability in capabilities
+        ]
+    finally:
+        await shell.close()
+
+
+def of_capability(activities: Sequence[Callable[..., Any]], capability: str) -> tuple[Callable[..., Any], ...]:
+    return tuple(activity for activity in activities if CAPABILITY_OF[step_name(activity)] == capability)
+
+
+def step_name(activity: Callable[..., Any]) -> str:
+    """The name of the step that a method carries out."""
+    return str(getattr(activity, "__temporal_activity_definition").name)  # set by the SDK, untyped

@@ -1,0 +1,141 @@
+"""A worker: polls task queues and carries out what comes, until it is told to stop."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
+
+from howdah.errors import ConfigError
+from howdah.models.sites import Site
+from howdah.steps import seconds
+from howdah.steps.batch import CAPABILITIES
+from howdah.workers.composition import Queue, site_queues, step_name, workflow_queue
+from howdah.workers.sandbox import workflow_runner
+
+STICKY = seconds(5)
+"""How long the workflows of a worker that was killed wait for it, before another one replays them."""
+_LOOK_AGAIN = 0.05
+
+
+async def serve(
+    *,
+    client: Client,
+    sites: Sequence[Site] = (),
+    capabilities: Sequence[str] | None = None,
+    workflows: bool = False,
+    stop: asyncio.Event | None = None,
+    ready: Callable[[], None] | None = None,
+) -> None:
+    """Serve the workflows of the installed job types, and these capabilities (None: all) of these sites.
+
+    Returns after SIGTERM, SIGINT or `stop`, when what ran has ended. `ready` is called when all queues are polled.
+    Raises what a worker cannot go on after: let the process end then, and whoever keeps it start it again.
+    """
+    stop = stop or asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        queues = [workflow_queue()] if workflows else []
+        for site in sites:
+            queues += await stack.enter_async_context(site_queues(site, wanted(capabilities)))
+        for queue in queues:
+            sys.stderr.write(f"serving {queue.name:<24} {contents(queue)}\n")
+        sys.stderr.flush()
+        await poll(client, queues, stop=stop, ready=ready)
+
+
+def wanted(capabilities: Sequence[str] | None) -> tuple[str, ...]:
+    """The capabilities to serve, each once. Raises ConfigError for one that there is not."""
+    if unknown := set(capabilities or ()) - set(CAPABILITIES):
+        raise ConfigError(f"No capability {sorted(unknown)[0]!r}.", hint=f"there are: {', '.join(CAPABILITIES)}")
+    return tuple(dict.fromkeys(capabilities)) if capabilities is not None else CAPABILITIES
+
+
+def contents(queue: Queue) -> str:
+    """What a queue carries out, for people: `prepare, submit, cancel`."""
+    names = [step_name(activity).rpartition(".")[2] for activity in queue.activities]
+    return ", ".join([*names, *(f"workflow {kind.__name__}" for kind in queue.workflows)])
+
+
+async def poll(
+    client: Client, queues: Sequence[Queue], *, stop: asyncio.Event, ready: Callable[[], None] | None = None
+) -> None:
+    """Poll until `stop`. When one queue cannot be polled any more all end, and the reason is raised."""
+    workers = [_worker(client, queue) for queue in queues]
+    running = [asyncio.create_task(worker.run()) for worker in workers]
+    stopping = asyncio.create_task(stop.wait())
+    announcing = asyncio.create_task(_announce(client, queues, ready))
+    try:
+        await asyncio.wait({*running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        announcing.cancel()
+        await asyncio.gather(*(worker.shutdown() for worker in workers))
+        ends = await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(announcing, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+
+
+def _worker(client: Client, queue: Queue) -> Worker:
+    return Worker(
+        client,
+        task_queue=queue.name,
+        workflows=queue.workflows,
+        activities=queue.activities,
+        workflow_runner=workflow_runner(),
+        max_concurrent_activities=queue.tuning.slots if queue.activities else None,
+        sticky_queue_schedule_to_start_timeout=STICKY,
+        max_heartbeat_throttle_interval=queue.tuning.beat,
+        graceful_shutdown_timeout=queue.tuning.grace,
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        deployment_config=_deployment() if queue.workflows else None,
+    )
+
+
+def _deployment() -> WorkerDeploymentConfig | None:
+    """The worker deployment and build that we are told to be (the Kubernetes controller sets these variables).
+
+    Sites' workers stay without a version: their steps serve workflows of every version.
+    """
+    name, build = os.environ.get("TEMPORAL_DEPLOYMENT_NAME"), os.environ.get("TEMPORAL_WORKER_BUILD_ID")
+    if not name or not build:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name=name, build_id=build),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
+    )
+
+
+async def _announce(client: Client, queues: Sequence[Queue], ready: Callable[[], None] | None) -> None:
+    """Call `ready` when the server sees us poll every queue: what is started then is taken up at once."""
+    if ready is None:
+        return None
+    unseen = list(queues)
+    while True:
+        unseen = [queue for queue in unseen if not await _is_polled_by_us(client, queue)]
+        if not unseen:
+            return ready()
+        await asyncio.sleep(_LOOK_AGAIN)
+
+
+async def _is_polled_by_us(client: Client, queue: Queue) -> bool:
+    kind = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW if queue.workflows else TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+    told = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace, task_queue=TaskQueue(name=queue.name), task_queue_type=kind
+        )
+    )
+    return any(poller.identity == client.identity for poller in told.pollers)

@@ -1,0 +1,155 @@
+"""The state folder: what lies where in it, and how it is written.
+
+howdah.db            the embedded server's database; beside it `cli_version`, who wrote it
+ports.json           the ports it had last, wanted again
+server.json          the server that runs now; supervisor.json: the supervisor and its workers
+supervisor.lock      held by the supervisor; fleet.lock: by it and every process it started
+sites/NAME.json      the sites that are served
+servers/             which other servers were prepared for howdah
+logs/                one file per process
+"""
+
+import os
+import socket
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from howdah.config import state_folder
+from howdah.errors import ConfigError
+from howdah.workers.processes import Process
+
+
+class Record(BaseModel):
+    """What one process leaves for another. Fields that a newer release added are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Ports(Record):
+    frontend: int
+    ui: int
+
+
+class Server(Record):
+    """The embedded server. `cli` is the version of the `temporal` program."""
+
+    process: Process
+    ports: Ports
+    cli: str
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.ports.frontend}"
+
+    @property
+    def ui(self) -> str:
+        return f"http://127.0.0.1:{self.ports.ui}"
+
+
+class WorkerProcess(Record):
+    """`name` is a site's, or None for the workflows. `ready`: it polls."""
+
+    name: str | None
+    process: Process
+    ready: bool
+
+
+class Supervisor(Record):
+    """`started` in seconds since 1970. `ready`: the server answers, workflows and this machine are served."""
+
+    process: Process
+    host: str
+    started: float
+    ready: bool = False
+    workers: tuple[WorkerProcess, ...] = ()
+
+
+Kind = TypeVar("Kind", bound=Record)
+
+
+@dataclass(frozen=True)
+class StateFolder:
+    root: Path
+
+    @property
+    def database(self) -> Path:
+        return self.root / "howdah.db"
+
+    @property
+    def cli_version(self) -> Path:
+        return self.root / "cli_version"
+
+    @property
+    def ports(self) -> Path:
+        return self.root / "ports.json"
+
+    @property
+    def server(self) -> Path:
+        return self.root / "server.json"
+
+    @property
+    def supervisor(self) -> Path:
+        return self.root / "supervisor.json"
+
+    @property
+    def supervisor_lock(self) -> Path:
+        return self.root / "supervisor.lock"
+
+    @property
+    def fleet_lock(self) -> Path:
+        return self.root / "fleet.lock"
+
+    @property
+    def sites(self) -> Path:
+        return self.root / "sites"
+
+    @property
+    def servers(self) -> Path:
+        return self.root / "servers"
+
+    def log(self, name: str) -> Path:
+        return self.root / "logs" / f"{name}.log"
+
+
+def open_state_folder() -> StateFolder:
+    """The state folder, there and closed to others: a job's inputs and a database without passwords lie in it."""
+    folder = StateFolder(state_folder())
+    try:
+        for path in (folder.root, folder.sites, folder.servers, folder.root / "logs"):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.root.stat().st_mode & 0o077:
+            folder.root.chmod(0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"The state folder {folder.root} cannot be used: {error.strerror}.",
+            hint="let HOWDAH_STATE name a folder of yours on a local disk",
+        ) from error
+    return folder
+
+
+def this_host() -> str:
+    return socket.gethostname()
+
+
+def save(path: Path, text: str) -> None:
+    """Replace a file as a whole, so that a reader sees the old or the new one even if we die here."""
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def read(path: Path, kind: type[Kind]) -> Kind | None:
+    """A record, or None when there is none that we understand."""
+    with suppress(OSError, ValidationError, UnicodeDecodeError):
+        return kind.model_validate_json(path.read_text())
+    return None
