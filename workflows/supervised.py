@@ -140,7 +140,11 @@ def stop_if_cancelled() -> None:
 
 async def must_finish(work: Coroutine[Any, Any, Out]) -> Out:
     """Await `work` to its end in a task of its own, whatever cancel arrives; then let the cancel through."""
-    task = asyncio.create_task(work)
+    try:
+        task = asyncio.create_task(work)
+    except BaseException:
+        work.close()  # the worker has let go of this workflow; it goes on elsewhere, from its history
+        raise
     cut: asyncio.CancelledError | None = None
     while not task.done():
         try:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from howdah.errors import ConfigError, UnknownName
 from howdah.models.sites import ForkSite, Site
 from howdah.plugins import SiteKind, find
+from howdah.problems import problems_of
 
 LOCAL = "local"
 
@@ -90,36 +91,9 @@ def _site(path: Path, name: str, table: dict[str, Any]) -> Site:
         kind = find(SiteKind, str(table["kind"]), what="kind of site")
     except UnknownName as error:
         raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
+    written = {"name": name, **table}
     try:
-        return kind.config.model_validate({"name": name, **table})
+        return kind.config.model_validate(written)
     except ValidationError as error:
-        raise ConfigError("\n".join(problems(where, error, kind.config)), hint="correct the file") from None
-
-
-def problems(where: str, error: ValidationError, model: type[Any]) -> list[str]:
-    """Each problem in one line: where, what, and for an unknown key the nearest right one."""
-    lines = []
-    for item in error.errors(include_url=False):
-        path = ".".join(str(part) for part in item["loc"])
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(item["loc"][-1]), _keys(model, item["loc"][:-1]), n=1)
-            message = "is not known here" + (f"; did you mean {near[0]!r}?" if near else "")
-        lines.append(f"{where}: {path}: {message}" if path else f"{where}: {message}")
-    return lines
-
-
-def _keys(model: type[Any], path: tuple[int | str, ...]) -> list[str]:
-    """The keys a model knows at `path`, as users write them."""
-    for part in path:
-        if not isinstance(part, int):
-            inner = getattr(model, "model_fields", {}).get(part)
-            model = next((kind for kind in _models_in(inner.annotation) if inner), model) if inner else model
-    fields = getattr(model, "model_fields", {})
-    return [field.alias or name for name, field in fields.items()]
-
-
-def _models_in(annotation: Any) -> list[type[Any]]:
-    if hasattr(annotation, "model_fields"):
-        return [annotation]
-    return [model for inner in getattr(annotation, "__args__", ()) for model in _models_in(inner)]
+        lines = [f"{where}: {problem}" for problem in problems_of(error, kind.config, written)]
+        raise ConfigError("\n".join(lines), hint="correct the file") from None

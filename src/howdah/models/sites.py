@@ -22,7 +22,7 @@ def _scratch(path: str) -> str:
 
 
 Scratch = Annotated[Line, AfterValidator(_scratch)]
-Directive = Annotated[str, Field(pattern=r"^--[a-z][a-z0-9-]*(=[^\s\"'\\`$;&|<>]*)?$")]
+Directive = Annotated[str, Field(pattern=r"^--[a-z][a-z0-9-]*(=[^\s\x00-\x1f\x7f\"'\\`$;&|<>]*)?$")]
 
 
 class Limits(Data):

@@ -133,7 +133,7 @@ class Environment(Data):
 
     modules: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+/@:=-]{0,255}$")], ...] = ()
     variables: dict[Annotated[str, AfterValidator(_variable_name)], Text] = Field(default={})
-    container: Annotated[str, Field(pattern=r"^[A-Za-z0-9/._][^\s;&|<>$`\"'\\]{0,1023}$")] | None = None
+    container: Annotated[str, Field(pattern=r"^[A-Za-z0-9/._][^\s\x00-\x1f\x7f;&|<>$`\"'\\]{0,1023}$")] | None = None
 
     @field_validator("variables", mode="before")
     @classmethod

@@ -1,0 +1,158 @@
+"""How an experiment stands: asked of its workflow, or put together from what Temporal itself knows."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio.client import (
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+)
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
+
+from howdah import names
+from howdah.cli import pending
+from howdah.cli.answers import Overview
+from howdah.cli.history import read_job, read_record, with_workers
+from howdah.models.job import Job
+from howdah.models.progress import Progress
+from howdah.models.sites import Site
+from howdah.models.states import JobState
+from howdah.steps.batch import queue
+from howdah.workers.connection import Connection, workflow_url
+from howdah.workers.listing import unserved
+
+PATIENCE = timedelta(seconds=5)
+NOBODY = "no worker answers for workflows; what is shown is what Temporal itself knows (see: howdah doctor)"
+
+_GOING = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """`complete` is false when the workflow itself could not be asked."""
+
+    progress: Progress
+    complete: bool = True
+
+
+async def look(connection: Connection, experiment: str) -> Overview:
+    """Everything there is to show about an experiment, once."""
+    description = await connection.client.get_workflow_handle(experiment).describe()
+    looked = await progress_of(connection, description)
+    this_run = connection.client.get_workflow_handle(experiment, run_id=description.run_id)
+    record = await read_record(connection.client, this_run)
+    progress = with_workers(looked.progress, record.runs)
+    return await overview(connection, description, Looked(progress, looked.complete))
+
+
+async def progress_of(connection: Connection, description: WorkflowExecutionDescription) -> Looked:
+    """What the workflow says of itself. One that has ended left it in its result or failure, if it could."""
+    handle: WorkflowHandle[Any, Progress] = connection.client.get_workflow_handle(
+        description.id, run_id=description.run_id, result_type=Progress
+    )
+    if description.status in (WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.FAILED):
+        left = await _left_behind(handle)
+        if left is not None:
+            return Looked(left)
+    try:
+        progress = await handle.query(names.PROGRESS, result_type=Progress, rpc_timeout=PATIENCE)
+    except (RPCError, WorkflowQueryFailedError):
+        job = await read_job(connection.client, handle)
+        return Looked(await _from_outside(description, job), complete=False)
+    return Looked(_unless_cut_off(progress, description))
+
+
+async def overview(
+    connection: Connection, description: WorkflowExecutionDescription, looked: Looked, *, rate: float | None = None
+) -> Overview:
+    """`looked` with what the pending steps tell."""
+    steps = description.raw_description.pending_activities
+    trouble = pending.trouble(steps)
+    if pending.lies_unclaimed(steps, datetime.now(UTC)):
+        trouble = await _missing(connection, looked.progress.site) or trouble
+    return Overview(
+        progress=looked.progress,
+        live=await pending.live(connection.client, steps),
+        rate=rate,
+        trouble=trouble or ("" if looked.complete else NOBODY),
+        link=workflow_url(connection, description.id, description.run_id),
+    )
+
+
+def is_over(description: WorkflowExecutionDescription) -> bool:
+    return description.status not in _GOING
+
+
+def state_of(told: str | None, status: WorkflowExecutionStatus | None) -> JobState:
+    """The state by search attribute and by Temporal's status. Who was terminated had no time to clean up."""
+    state = JobState(told) if told in set(JobState) else JobState.CREATED
+    if state.is_final or status is None or status in _GOING:
+        return state
+    if status is WorkflowExecutionStatus.COMPLETED:
+        return JobState.SUCCEEDED
+    if status is WorkflowExecutionStatus.FAILED:
+        return JobState.FAILED
+    return JobState.CLEANUP_FAILED
+
+
+def moment(text: Any) -> datetime | None:
+    """A time from a memo, which may hold anything."""
+    try:
+        return datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+async def _left_behind(handle: WorkflowHandle[Any, Progress]) -> Progress | None:
+    try:
+        return await handle.result(follow_runs=False)
+    except WorkflowFailureError as error:
+        details = error.cause.details if isinstance(error.cause, ApplicationError) else ()
+        try:
+            return Progress.model_validate(details[0]) if details else None
+        except ValidationError:
+            return None
+
+
+async def _from_outside(description: WorkflowExecutionDescription, job: Job) -> Progress:
+    told = {pair.key.name: str(pair.value) for pair in description.typed_search_attributes}
+    memo = await description.memo()
+    progress = Progress(
+        id=description.id,
+        name=job.spec.name,
+        state=JobState(told[names.STATE]) if told.get(names.STATE) in set(JobState) else JobState.CREATED,
+        job_type=description.workflow_type,
+        site=told.get(names.SITE, job.site),
+        owner=job.owner,
+        project=job.spec.project,
+        created=job.created,
+        started=moment(memo.get(names.MEMO_STARTED)),
+        ended=description.close_time,
+        results=job.results,
+        attempts=job.earlier,
+    )
+    return _unless_cut_off(progress, description)
+
+
+def _unless_cut_off(progress: Progress, description: WorkflowExecutionDescription) -> Progress:
+    """A workflow that was terminated still believes that it runs."""
+    state = state_of(progress.state, description.status)
+    if state is progress.state:
+        return progress
+    how = description.status.name.lower() if description.status else "gone"
+    warning = f"Its workflow is {how} without an end of its own: a batch job may be left at the site."
+    changes = {"state": state, "ended": description.close_time, "warnings": (*progress.warnings, warning)}
+    return progress.model_copy(update=changes)
+
+
+async def _missing(connection: Connection, site: str) -> str:
+    """Asked of the server alone, so the site need not be configured here."""
+    missing = await unserved(connection.client, Site(name=site, kind="any"))
+    queues = ", ".join(queue(site, capability) for capability in missing)
+    return f"nobody serves {queues}; start a worker: howdah worker start --site {site}" if missing else ""

@@ -1,0 +1,46 @@
+"""What Temporal tells of the step that is under way: how far it is, why it is tried again, who is missing."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.client import Client
+
+from howdah.models.progress import Live
+
+PATIENCE = timedelta(seconds=5)
+"""So long a step may lie in its queue before we ask whether anybody serves it."""
+
+
+async def live(client: Client, pending: Sequence[PendingActivityInfo]) -> Live | None:
+    """What the step last told with its heartbeat. What another release told is passed over."""
+    for activity in pending:
+        if payloads := activity.heartbeat_details.payloads:
+            try:
+                (told,) = await client.data_converter.decode(payloads[:1], [Live])
+            except (RuntimeError, ValueError):
+                continue
+            if isinstance(told, Live):
+                return told
+    return None
+
+
+def trouble(pending: Sequence[PendingActivityInfo]) -> str:
+    """Why a step is tried again, in the words of its last failure."""
+    for activity in pending:
+        if activity.attempt > 1 and activity.HasField("last_failure"):
+            what = activity.last_failure.message or "it failed without a word"
+            tries = activity.attempt - 1
+            return f"trying again ({activity.activity_type.name}, failed {tries}x so far): {what}"
+    return ""
+
+
+def lies_unclaimed(pending: Sequence[PendingActivityInfo], now: datetime) -> bool:
+    """A step has been waiting for a worker longer than a worker needs."""
+    return any(
+        activity.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+        and activity.attempt <= 1
+        and now - activity.scheduled_time.ToDatetime(UTC) > PATIENCE
+        for activity in pending
+    )

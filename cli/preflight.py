@@ -1,0 +1,111 @@
+"""Whatever can be known to be wrong before anything starts."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from howdah.activities.staging import check_inputs, check_outputs
+from howdah.cli.ids import this_user
+from howdah.cli.spec_file import Written, invalid
+from howdah.config import find_site
+from howdah.errors import UnknownName
+from howdah.models.job import Job
+from howdah.models.sites import Site
+from howdah.models.spec import ExperimentSpec, SiteWish
+from howdah.problems import Problem
+
+LARGEST_JOB = 512 * 1024
+"""Bytes as JSON. Temporal takes 2 MiB, but every step of every attempt carries the job through history."""
+FARTHEST_START = timedelta(days=3660)
+
+
+def choose_site(wish: str | SiteWish, sites: Mapping[str, Site]) -> Site:
+    """The site named, or the first configured one that has all labels. Raises: UnknownName."""
+    if isinstance(wish, str):
+        return find_site(wish, dict(sites))
+    for site in sites.values():
+        if set(wish.labels) <= set(site.labels):
+            return site
+    known = "; ".join(f"{site.name}: {', '.join(site.labels) or 'none'}" for site in sites.values())
+    raise UnknownName(
+        f"No site has all of the labels {', '.join(wish.labels)}. Labels of sites: {known}.",
+        hint="add the labels to a site in sites.toml, or name a site: --site NAME",
+    )
+
+
+def planned_job(written: Written, sites: Mapping[str, Site], *, experiment: str, now: datetime) -> Job:
+    """The job that `start` would start, with everything checked that can be. Raises: SpecError."""
+    lines = []
+    try:
+        site = choose_site(written.spec.site, sites).name
+    except UnknownName as error:
+        site = "unknown"
+        lines.append(f"{written.at(('site',))}: site: {error.message}")
+    job = Job(
+        experiment=experiment,
+        spec=written.spec,
+        site=site,
+        owner=this_user(),
+        base=str(written.base),
+        results=str(results_folder(written.spec, written.base, experiment)),
+        created=now,
+    )
+    lines += _misplaced(written, now, job)
+    lines += [f"{written.at(problem.path)}: {problem}" for problem in _data_problems(written.spec, written.base)]
+    if lines:
+        raise invalid(written.name, lines)
+    return job
+
+
+def check_again(spec: ExperimentSpec, job: Job) -> None:
+    """For a `retry` with changes: what they refer to is there. Raises: SpecError."""
+    found = [str(problem) for problem in _data_problems(spec, Path(job.base))]
+    if lines := [*found, *_too_large(job)]:
+        raise invalid(spec.name, lines)
+
+
+def results_folder(spec: ExperimentSpec, base: Path, experiment: str) -> Path:
+    """Absolute. `results` is relative to the experiment's file, like everything in it."""
+    folder = Path(spec.results).expanduser() if spec.results else Path("results") / experiment
+    return Path(os.path.normpath(base / folder))
+
+
+def _misplaced(written: Written, now: datetime, job: Job) -> Iterable[str]:
+    spec = written.spec
+    if spec.start_at is not None and spec.start_at > now + FARTHEST_START:
+        yield f"{written.at(('start_at',))}: start_at: is more than ten years away"
+    elif spec.start_at is not None and spec.expires is not None and spec.start_at >= now + spec.expires:
+        yield f"{written.at(('expires',))}: expires: is over before 'start_at'; it counts from now on"
+    if trouble := _cannot_make(Path(job.results)):
+        yield f"{written.at(('results',))}: results: {trouble}"
+    yield from _too_large(job)
+
+
+def _too_large(job: Job) -> Iterable[str]:
+    if (size := len(job.model_dump_json().encode())) > LARGEST_JOB:
+        yield (
+            f"{job.spec.name}: is too large as a whole ({size // 1024} KiB, at most {LARGEST_JOB // 1024}): "
+            "put inputs into a folder and name the folder"
+        )
+
+
+def _data_problems(spec: ExperimentSpec, base: Path) -> list[Problem]:
+    """Told by staging as `inputs[2]: no such file`."""
+    told = [*check_inputs(spec, base), *check_outputs(spec)]
+    found = [re.fullmatch(r"(\w+)\[(\d+)\]: (.*)", line, re.DOTALL) for line in told]
+    return [
+        Problem((match[1], int(match[2])), match[3]) if match else Problem((), line)
+        for match, line in zip(found, told, strict=True)
+    ]
+
+
+def _cannot_make(folder: Path) -> str:
+    """Why `folder` could not be written to, judged by what exists of it."""
+    nearest = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
+    if not nearest.is_dir():
+        return f"{nearest} is not a folder"
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return f"{nearest} is not writable by {this_user()}"
+    return ""

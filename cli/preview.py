@@ -1,0 +1,84 @@
+"""What would be done, without doing it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from howdah.activities.schedulers import Scheduler
+from howdah.cli.answers import Plan, PlannedInput, Script
+from howdah.cli.history import read_record
+from howdah.cli.listing import find as find_experiment
+from howdah.cli.looking import progress_of
+from howdah.cli.questions import attempt_of
+from howdah.config import find_site
+from howdah.models.job import Attempt, Job, attempt_key
+from howdah.models.sites import Site
+from howdah.models.spec import Input
+from howdah.plugins import SiteKind, find, load
+from howdah.workers.connection import connect
+
+RUN = "<run>"
+"""Stands for the id that Temporal gives a run, from which the key is made."""
+SCRATCH = "/HOWDAH_SCRATCH"
+"""Stands for the site's scratch, whose absolute path only the site knows."""
+
+
+def plan(job: Job, sites: Mapping[str, Site], *, named: bool) -> Plan:
+    """What `start` would do. Without an id of the user's choice the last part of the id is open."""
+    site = sites[job.site]
+    experiment = job.experiment if named else f"{job.spec.name}-<id>"
+    folder = f"{site.scratch}/{experiment}/{job.name}/1-<key>"
+    return Plan(
+        name=job.spec.name,
+        site=site.name,
+        folder=folder,
+        results=job.results.replace(job.experiment, experiment),
+        inputs=tuple(_planned(item, Path(job.base)) for item in job.spec.inputs),
+        outputs=tuple(output.path for output in job.spec.outputs),
+        script=batch_script(job, sites),
+    )
+
+
+def batch_script(job: Job, sites: Mapping[str, Site]) -> str:
+    """The script of the first attempt, with the parts left open that are not known beforehand."""
+    site = sites[job.site]
+    key = attempt_key(job, job.experiment, RUN, 1)
+    attempt = Attempt(job=job, number=1, key=key, site=job.site)
+    folder = f"{SCRATCH}/{attempt.subfolder}"
+    text = _scheduler(site).script(attempt.at(folder))
+    return text.replace(folder, "<folder>").replace(SCRATCH, site.scratch).replace(key, "<key>")
+
+
+async def script_of(reference: str, sites: Mapping[str, Site]) -> Script:
+    """The script of an experiment's latest attempt, made again from what it was made from."""
+    connection = await connect()
+    experiment = await find_experiment(connection, reference)
+    description = await connection.client.get_workflow_handle(experiment).describe()
+    progress = (await progress_of(connection, description)).progress
+    handle = connection.client.get_workflow_handle(experiment, run_id=description.run_id)
+    record = await read_record(connection.client, handle)
+    attempt = attempt_of(record.job, progress)
+    site = find_site(attempt.site, dict(sites))
+    folder = attempt.folder or f"{site.scratch}/{attempt.subfolder}"
+    return Script(site=site.name, script=_scheduler(site).script(attempt.at(folder)))
+
+
+def _scheduler(site: Site) -> Scheduler:
+    scheduler: Scheduler = load(find(SiteKind, site.kind, what="kind of site").scheduler)(site)
+    return scheduler
+
+
+def _planned(item: Input, base: Path) -> PlannedInput:
+    if item.text is not None:
+        return PlannedInput(path=item.target, source="the experiment's file", size=len(item.text.encode()))
+    source = item.source or ""
+    if item.scheme:
+        return PlannedInput(path=item.target, source=source)
+    path = base / Path(source).expanduser()
+    return PlannedInput(path=item.target, source=str(path), size=sum(_sizes(path)))
+
+
+def _sizes(path: Path) -> Iterator[int]:
+    if path.is_file():
+        yield path.stat().st_size
+    elif path.is_dir():
+        yield from (inner.stat().st_size for inner in path.rglob("*") if inner.is_file())

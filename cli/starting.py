@@ -1,0 +1,42 @@
+"""From a file to a running experiment."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from howdah.cli import completion, experiments
+from howdah.cli.answers import Started
+from howdah.cli.connecting import connect_and_tell
+from howdah.cli.errors import ExitCode
+from howdah.cli.ids import check_id, new_id
+from howdah.cli.listing import server_name
+from howdah.cli.preflight import planned_job
+from howdah.cli.settings import Setting
+from howdah.cli.spec_file import read_spec
+from howdah.cli.views import View
+from howdah.cli.watching import watch_until_over
+from howdah.models.job import Job
+from howdah.models.sites import Site
+from howdah.workers.connection import ensure_served, workflow_url
+
+
+def planned(file: str, settings: Sequence[Setting], sites: Mapping[str, Site], *, id_: str | None = None) -> Job:
+    """The job that `file` asks for, checked. Raises: SpecError, UserError."""
+    written = read_spec(file, settings)
+    experiment = check_id(id_) if id_ else new_id(written.spec.name)
+    return planned_job(written, sites, experiment=experiment, now=datetime.now(UTC))
+
+
+async def start_job(view: View, job: Job, site: Site, *, watch: bool) -> ExitCode:
+    """Start it, bringing up the embedded server if there is no other, and watch it if asked to."""
+    connection = await connect_and_tell(view)
+    await ensure_served(connection, [site])
+    run = await experiments.start(connection, job)
+    completion.remember_start(job.experiment, server_name(connection))
+    link = workflow_url(connection, job.experiment, run.run_id)
+    done = "started" if run.created else "there already:"
+    view.say(f"{done} {job.experiment} at {job.site}; results will be in {job.results}")
+    if watch:
+        return await watch_until_over(view, connection, job.experiment)
+    view.show(Started(id=job.experiment, site=job.site, created=run.created, results=job.results, link=link))
+    view.say(f"see how it goes: howdah watch {job.experiment}")
+    return ExitCode.DONE

@@ -1,0 +1,41 @@
+"""How answers are shown: as text for people, or as JSON for programs. Commands never print."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Protocol
+
+from howdah.cli.errors import Complaint
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from howdah.cli.answers import LogPart, Overview
+
+
+class View(Protocol):
+    """Data go to standard output, talk to standard error."""
+
+    def show(self, answer: "BaseModel") -> None:
+        """The answer of a command: one JSON value."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Talk: what happens, what to do next. Programs may ignore it."""
+        ...
+
+    def log(self, part: "LogPart") -> None:
+        """A part of a job's output: a JSON line."""
+        ...
+
+    def watching(self) -> "AbstractContextManager[Callable[[Overview], None]]":
+        """Call what this gives each time something changed: JSON Lines."""
+        ...
+
+    def complain(self, complaint: Complaint) -> None:
+        """What went wrong: two lines, or one JSON object, on standard error."""
+        ...
+
+
+current: ContextVar[Callable[[], View]] = ContextVar("view")
+"""Gives the view that this invocation asked for. Made when it is needed, for help needs none."""

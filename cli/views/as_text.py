@@ -1,0 +1,91 @@
+"""Text for people: coloured and moving on a terminal, plain and one line at a time elsewhere."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TextIO
+
+from pydantic import BaseModel
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from howdah.cli.answers import LogPart, Overview
+from howdah.cli.errors import Complaint
+from howdah.cli.views.harmless import Harmless, harmless
+from howdah.cli.views.pages import page
+from howdah.cli.views.screen import one_line, screen
+
+NEVER_FOLD = 100_000
+
+
+class TextView:
+    def __init__(self) -> None:
+        self._out = _console(sys.stdout)
+        self._err = _console(sys.stderr)
+
+    def show(self, answer: BaseModel) -> None:
+        if isinstance(answer, LogPart):
+            self.log(answer)
+        else:
+            _print(self._out, page(answer))
+
+    def say(self, text: str) -> None:
+        _print(self._err, Text(text, style="dim"))
+
+    def log(self, part: LogPart) -> None:
+        """As it is into a pipe or file; without control characters onto a terminal."""
+        if part.dropped:
+            self.say(f"({part.dropped} bytes before this are left out)")
+        self._out.file.write(harmless(part.text) if self._out.is_terminal else part.text)
+        self._out.file.flush()
+
+    @contextmanager
+    def watching(self) -> Iterator[Callable[[Overview], None]]:
+        if not self._out.is_terminal or self._out.is_dumb_terminal:
+            yield self._lines()
+            return
+        last: list[Overview] = []
+
+        def draw() -> RenderableType:
+            return Harmless(screen(last[0], datetime.now(UTC))) if last else Text("")
+
+        with Live(console=self._out, get_renderable=draw, refresh_per_second=4, vertical_overflow="crop"):
+            yield lambda overview: last.__setitem__(slice(None), [overview])
+
+    def complain(self, complaint: Complaint) -> None:
+        _print(self._err, Text.assemble(("error: ", "bold red"), complaint.message))
+        for problem in complaint.problems:
+            _print(self._err, Text(f"  {problem}"))
+        if complaint.hint:
+            _print(self._err, Text.assemble((" hint: ", "bold cyan"), complaint.hint))
+
+    def _lines(self) -> Callable[[Overview], None]:
+        """A line only when what it says has changed."""
+        said: list[str] = []
+
+        def tell(overview: Overview) -> None:
+            line = one_line(overview)
+            if said != [line]:
+                said[:] = [line]
+                now = datetime.now().astimezone()
+                _print(self._out, Text(f"{now:%H:%M:%S}  {line}"))
+
+        return tell
+
+
+def _console(stream: TextIO) -> Console:
+    """Lines are never folded when somebody else than a terminal reads them."""
+    width = None if stream.isatty() else NEVER_FOLD
+    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+
+
+def _print(console: Console, renderable: RenderableType) -> None:
+    if console.is_terminal:
+        console.print(Harmless(renderable))
+    else:
+        with console.capture() as captured:
+            console.print(Harmless(renderable))
+        console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    console.file.flush()

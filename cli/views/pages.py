@@ -1,0 +1,185 @@
+"""Each kind of answer as text."""
+
+from datetime import timedelta
+from functools import singledispatch
+
+from pydantic import BaseModel
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from howdah.cli import answers
+from howdah.cli.views.screen import screen, state_text, utc_now, when
+from howdah.models.sites import Site
+from howdah.models.units import human_duration, human_size
+
+
+@singledispatch
+def page(answer: BaseModel) -> RenderableType:
+    """Whatever has no page of its own is shown as the JSON it is."""
+    return Text(answer.model_dump_json(by_alias=True, indent=2))
+
+
+@page.register
+def _(answer: answers.Started) -> RenderableType:
+    return Text(answer.id)
+
+
+@page.register
+def _(answer: answers.Said) -> RenderableType:
+    return Text(answer.message)
+
+
+@page.register
+def _(answer: answers.Overview) -> RenderableType:
+    return screen(answer, utc_now())
+
+
+@page.register
+def _(answer: answers.Experiments) -> RenderableType:
+    if not answer.root:
+        return Text("No experiments. Start one: howdah start experiment.yaml")
+    now = utc_now()
+    table = _table("id", "state", "site", "project", "started", "took")
+    for row in answer.root:
+        took = human_duration(max((row.ended or now) - row.created, timedelta(0)))
+        table.add_row(row.id, state_text(row.state), row.site, row.project or "", when(row.created, now), took)
+    return table
+
+
+@page.register
+def _(answer: answers.Plan) -> RenderableType:
+    places = Table.grid(padding=(0, 2))
+    places.add_row("would run", f"{answer.name} at {answer.site}")
+    places.add_row("folder", answer.folder)
+    for item in answer.inputs:
+        size = "" if item.size is None else human_size(item.size)
+        places.add_row("input", f"{item.path}  from {item.source}  {size}".rstrip())
+    for output in answer.outputs:
+        places.add_row("output", output)
+    places.add_row("results", answer.results)
+    return Group(places, Text(), Text(answer.script.rstrip()))
+
+
+@page.register
+def _(answer: answers.Outcomes) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for outcome in answer.root:
+        table.add_row(outcome.id, state_text(outcome.state), outcome.message)
+    return table
+
+
+@page.register
+def _(answer: answers.Outcome) -> RenderableType:
+    return Text.assemble((answer.id, "bold"), "  ", state_text(answer.state), f"  {answer.message}".rstrip())
+
+
+@page.register
+def _(answer: answers.Explained) -> RenderableType:
+    return Text("\n".join(answer.lines))
+
+
+@page.register
+def _(answer: answers.Fetched) -> RenderableType:
+    lines = [f"{file.location}  {human_size(file.size)}" for file in answer.outputs]
+    lines += [f"warning: {warning}" for warning in answer.warnings]
+    return Text("\n".join(lines) or f"Nothing to fetch: no output of {answer.id} is there.")
+
+
+@page.register
+def _(answer: answers.Script) -> RenderableType:
+    return Text(answer.script.rstrip())
+
+
+@page.register
+def _(answer: answers.Sites) -> RenderableType:
+    table = _table("site", "kind", "reached by", "labels", "description")
+    for site in answer.root:
+        table.add_row(site.name, site.kind, site.ssh or "this machine", ", ".join(site.labels), site.description)
+    return table
+
+
+@page.register
+def _(answer: Site) -> RenderableType:
+    return _fields(answer)
+
+
+@page.register
+def _(answer: answers.SiteChecked) -> RenderableType:
+    findings = [answers.Finding(**check.model_dump()) for check in answer.checks]
+    return _findings(findings)
+
+
+@page.register
+def _(answer: answers.Trusted) -> RenderableType:
+    return Text(f"{answer.host} is trusted with {answer.fingerprint}, noted in {answer.file}")
+
+
+@page.register
+def _(answer: answers.Types) -> RenderableType:
+    table = _table("type", "task queue", "description")
+    for row in answer.root:
+        table.add_row(row.name, row.task_queue, row.description)
+    return table
+
+
+@page.register
+def _(answer: answers.TypeShown) -> RenderableType:
+    table = _table("key", "form", "default")
+    for key in answer.keys:
+        table.add_row(key.name, key.form, key.default)
+    return Group(Text(f"{answer.name}: {answer.description}"), Text(), table)
+
+
+@page.register
+def _(answer: answers.Workers) -> RenderableType:
+    if not answer.root:
+        return Text("No workers. Start the embedded ones: howdah up --detach; or one: howdah worker start --site SITE")
+    table = _table("host", "pid", "serves", "capabilities", "status", "busy", "seen")
+    for row in answer.root:
+        busy = f"{row.slots_used} of {row.slots_used + row.slots_available}"
+        serves = row.site or "workflows"
+        seen = when(row.seen, utc_now())
+        table.add_row(row.host, row.pid, serves, ", ".join(row.capabilities), row.status, busy, seen)
+    return table
+
+
+@page.register
+def _(answer: answers.Diagnosis) -> RenderableType:
+    return _findings(answer.root)
+
+
+def _findings(findings: tuple[answers.Finding, ...] | list[answers.Finding]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for finding in findings:
+        style, mark = ("red", "✗") if not finding.ok else ("yellow", "!") if finding.warning else ("green", "✓")
+        told = Text(finding.found)
+        if finding.hint and (finding.warning or not finding.ok):
+            told.append(f"\nhint: {finding.hint}", style="cyan")
+        table.add_row(Text(mark, style=style), finding.name, told)
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
+    for index, column in enumerate(columns):
+        table.add_column(column, no_wrap=index < 2, overflow="fold")
+    return table
+
+
+def _fields(answer: BaseModel) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name in type(answer).model_fields:
+        value = getattr(answer, name)
+        if value not in (None, "", ()):
+            table.add_row(name, Text(_plain(value)))
+    return table
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, timedelta):
+        return human_duration(value)
+    if isinstance(value, BaseModel):
+        inner = {name: getattr(value, name) for name in type(value).model_fields}
+        return ", ".join(f"{name} {_plain(item)}" for name, item in inner.items() if item is not None)
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

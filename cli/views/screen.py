@@ -1,0 +1,221 @@
+"""One experiment on one screen."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from howdah.cli.answers import Overview
+from howdah.models.progress import AttemptRecord, Failure, Live, Progress, StepRecord
+from howdah.models.states import JobState, StepState
+from howdah.models.units import human_duration, human_size
+
+COLOURS = {
+    JobState.RUNNING: "cyan",
+    JobState.QUEUED: "blue",
+    JobState.HELD: "yellow",
+    JobState.SUSPENDED: "yellow",
+    JobState.WAITING: "bold yellow",
+    JobState.SUCCEEDED: "green",
+    JobState.FAILED: "bold red",
+    JobState.EXPIRED: "red",
+    JobState.CANCELLED: "magenta",
+    JobState.CLEANUP_FAILED: "bold red",
+}
+MARKS = {StepState.RUNNING: "…", StepState.DONE: "✓", StepState.FAILED: "✗", StepState.CANCELLED: "–"}
+TAIL_LINES = 12
+
+
+def screen(overview: Overview, now: datetime) -> RenderableType:
+    """`now` is for how long things have been going on."""
+    progress = overview.progress
+    parts: list[RenderableType] = [_head(progress, now), _facts(progress, now)]
+    if progress.attempt and progress.attempt.steps:
+        parts += [Text(), Padding(_steps(progress.attempt, now), (0, 0, 0, 2))]
+    notes = [*_live(overview, now), *_waiting(progress, now), *_failure(progress), *_warnings(progress)]
+    if notes:
+        parts += [Text(), *notes]
+    return Group(*parts, Text(), _places(overview))
+
+
+def one_line(overview: Overview) -> str:
+    """What matters now: for logs and pipes."""
+    progress = overview.progress
+    attempt = progress.attempt
+    parts = [f"{progress.id} {progress.state}"]
+    if attempt and attempt.native_id:
+        parts.append(f"batch job {attempt.native_id}")
+    if progress.state is JobState.WAITING and progress.waiting:
+        parts.append(progress.waiting.message or progress.waiting.reason)
+    elif progress.state.is_final and progress.failure:
+        parts.append(progress.failure.message)
+    elif overview.trouble:
+        parts.append(overview.trouble)
+    elif attempt and attempt.reason:
+        parts.append(f"reason: {attempt.reason}")
+    return ", ".join(" ".join(part.split()) for part in parts)
+
+
+def state_text(state: JobState) -> Text:
+    return Text(state.value.replace("_", " "), style=COLOURS.get(state, ""))
+
+
+def when(moment: datetime, now: datetime) -> str:
+    """In the reader's own time zone; the day only when it is another."""
+    local = moment.astimezone()
+    return f"{local:%H:%M:%S}" if local.date() == now.astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
+
+
+def filled(hint: str, progress: Progress) -> str:
+    return hint.replace("{id}", progress.id).replace("{site}", progress.site)
+
+
+def _head(progress: Progress, now: datetime) -> Text:
+    head = Text.assemble((progress.id, "bold"), "  ", state_text(progress.state))
+    if progress.state.is_final and progress.ended:
+        took = human_duration(progress.ended - progress.created)
+        head.append(f"  at {when(progress.ended, now)}, {took} after it was started", style="dim")
+    elif since := _since(progress):
+        head.append(f"  for {human_duration(max(now - since, now - now))}", style="dim")
+    return head
+
+
+def _since(progress: Progress) -> datetime | None:
+    """Since when the state lasts, as far as we can tell."""
+    if progress.state is JobState.WAITING and progress.waiting:
+        return progress.waiting.since
+    if progress.state is JobState.RUNNING and progress.started:
+        return progress.started
+    steps = progress.attempt.steps if progress.attempt else ()
+    return steps[-1].started if steps else progress.created
+
+
+def _facts(progress: Progress, now: datetime) -> Text:
+    facts = [progress.name, f"at {progress.site}", f"by {progress.owner}"]
+    facts += [f"project {progress.project}"] if progress.project else []
+    facts += [f"started {when(progress.created, now)}"]
+    if attempt := progress.attempt:
+        facts += [f"attempt {attempt.number}"] if attempt.number > 1 else []
+        facts += [f"batch job {attempt.native_id}"] if attempt.native_id else []
+        facts += [f"on {attempt.host}"] if attempt.host else []
+        facts += [f"exit code {attempt.exit_code}"] if attempt.exit_code is not None else []
+    return Text("  ".join(facts))
+
+
+def _steps(attempt: AttemptRecord, now: datetime) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for step in attempt.steps:
+        table.add_row(*_step(step, now))
+    return table
+
+
+def _step(step: StepRecord, now: datetime) -> tuple[str, str, str, str, Text]:
+    took = human_duration(max((step.ended or now) - step.started, now - now))
+    rest = step.message or step.worker or ""
+    name = step.name.removeprefix("batch.")
+    return MARKS[step.state], name, took, when(step.started, now), Text(" ".join(rest.split()), style="dim")
+
+
+def _live(overview: Overview, now: datetime) -> Iterator[Text]:
+    progress, live = overview.progress, overview.live
+    if live is not None and not progress.state.is_final:
+        yield Text(", ".join(part for part in _live_parts(live, overview.rate, now) if part))
+    reason = progress.attempt.reason if progress.attempt else None
+    if reason and progress.state in (JobState.QUEUED, JobState.HELD, JobState.SUSPENDED):
+        yield Text(f"the scheduler's reason: {reason}  (in plain words: howdah explain {progress.id})")
+    if overview.trouble:
+        yield Text(overview.trouble, style="yellow")
+
+
+def _live_parts(live: Live, rate: float | None, now: datetime) -> Iterator[str]:
+    yield live.doing
+    if live.files_total:
+        yield f"{live.files_done} of {live.files_total} files"
+    if live.bytes_total:
+        yield f"{human_size(live.bytes_done)} of {human_size(live.bytes_total)}"
+    if rate:
+        yield f"{human_size(rate)}/s"
+    if live.reason:
+        yield live.reason
+    if live.since:
+        yield f"for {human_duration(max(now - live.since, now - now))}"
+
+
+def _waiting(progress: Progress, now: datetime) -> Iterator[Text]:
+    waiting = progress.waiting
+    if waiting is None:
+        return
+    yield Text(f"waits for you since {when(waiting.since, now)}: {waiting.message or waiting.reason}", "bold yellow")
+    if progress.failure:
+        yield from _words(progress.failure)
+    yield Text.assemble(("hint: ", "bold cyan"), filled(waiting.hint, progress))
+    yield Text.assemble(("  or: ", "bold cyan"), f"howdah abort {progress.id}")
+
+
+def _failure(progress: Progress) -> Iterator[Text]:
+    failure = progress.failure
+    if failure is None or progress.waiting is not None:
+        return
+    yield Text(f"{failure.cause.replace('_', ' ')}: {failure.message}", style="red")
+    yield from _words(failure)
+    if failure.hint:
+        yield Text.assemble(("hint: ", "bold cyan"), filled(failure.hint, progress))
+
+
+def _words(failure: Failure) -> Iterator[Text]:
+    if failure.scheduler_says:
+        yield Text(f"the scheduler says: {failure.scheduler_says.strip()}")
+    if failure.stderr_tail.strip():
+        yield Text("the end of its standard error:")
+        for line in failure.stderr_tail.strip().splitlines()[-TAIL_LINES:]:
+            yield Text(f"  | {line}")
+
+
+def _warnings(progress: Progress) -> Iterator[Text]:
+    for warning in progress.warnings[:5]:
+        yield Text(f"warning: {warning}", style="yellow")
+    if more := len(progress.warnings) - 5:
+        yield from [Text(f"and {more} more warnings: howdah show {progress.id} --json", style="yellow")] * (more > 0)
+
+
+def _places(overview: Overview) -> Table:
+    progress = overview.progress
+    table = Table.grid(padding=(0, 2))
+    for file in progress.outputs[:10]:
+        table.add_row("output", Text(f"{file.location}  {human_size(file.size)}", overflow="fold"))
+    if len(progress.outputs) > 10:
+        table.add_row("", f"and {len(progress.outputs) - 10} more")
+    rows = {
+        "results": progress.results,
+        "folder": _folder(progress),
+        "earlier": _earlier(progress),
+        "web": overview.link,
+    }
+    for name, value in rows.items():
+        if value:
+            table.add_row(name, Text(value, overflow="fold"))
+    return table
+
+
+def _folder(progress: Progress) -> str:
+    """Where the job's files are at its site, as long as they are."""
+    attempt = progress.attempt
+    if attempt is None or not attempt.folder:
+        return ""
+    last = attempt.steps[-1] if attempt.steps else None
+    is_gone = last is not None and last.name.endswith("cleanup") and last.state is StepState.DONE
+    return "" if is_gone else f"{attempt.site}:{attempt.folder}"
+
+
+def _earlier(progress: Progress) -> str:
+    told = [
+        f"{one.number} at {one.site}: {one.failure.cause if one.failure else one.state}" for one in progress.attempts
+    ]
+    return "attempt " + "; ".join(told[:-1]) if len(told) > 1 else ""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

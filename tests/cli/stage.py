@@ -1,0 +1,143 @@
+"""A real server, the real workflow, and a site in memory, for the program to act on."""
+
+import asyncio
+import secrets
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import Worker
+
+from howdah import names
+from howdah.errors import ServerUnreachable
+from howdah.models.answers import Explanation, LogChunk, ReadLog
+from howdah.models.batch import BatchStatus, Sighting
+from howdah.models.job import Attempt, Collect, Collected
+from howdah.models.progress import OutputFile, Progress
+from howdah.models.states import BatchState, JobState
+from howdah.steps import activities_of, carries_out, questions
+from howdah.steps.batch import CAPABILITIES, queue
+from howdah.testing.fake_site import FakeSite
+from howdah.workers.connection import connect
+from howdah.workers.sandbox import workflow_runner
+from howdah.workflows.hpc_job import HpcJob
+from tests.cli.conftest import Answer, Howdah
+
+
+class TalkingSite(FakeSite):
+    """A site that also answers questions. `printed` is what the job's standard output holds, a chunk a question."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.printed: list[str] = []
+        self.fetched: list[Collect] = []
+
+    @carries_out(questions.read_log)
+    async def read_log(self, ask: ReadLog) -> LogChunk:
+        text = self.printed.pop(0) if self.printed else ""
+        return LogChunk(text=text, offset=ask.offset + len(text.encode()), ended=not self.printed)
+
+    @carries_out(questions.explain)
+    async def explain(self, attempt: Attempt) -> Explanation:
+        status = BatchStatus(state=BatchState.QUEUED, reason="Priority")
+        return Explanation(sighting=Sighting(key=attempt.key), status=status, lines=("Others go first.",))
+
+    @carries_out(questions.fetch)
+    async def fetch(self, collect: Collect) -> Collected:
+        self.fetched.append(collect)
+        location = f"{collect.attempt.job.results}/pi.json"
+        return Collected(outputs=(OutputFile(path="pi.json", size=3, sha256="0" * 64, location=location),))
+
+
+@dataclass
+class Stage:
+    client: Client
+    site: TalkingSite
+    project: Path
+    call: Howdah
+    is_deserted: bool = False
+    _workers: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def howdah(self, *arguments: str) -> Answer:
+        """The program runs in a thread, for it has an event loop of its own."""
+        return await asyncio.to_thread(self.call, *arguments)
+
+    async def start(self, *arguments: str) -> str:
+        """Start the experiment of the project, and tell its id."""
+        answer = await self.howdah("start", "experiment.yaml", *arguments)
+        assert answer.code == 0, answer.err
+        return answer.out.strip()
+
+    def handle(self, experiment: str) -> WorkflowHandle[Any, Any]:
+        return self.client.get_workflow_handle(experiment)
+
+    async def until(self, experiment: str, state: JobState) -> Progress:
+        """Ask until the state is reached. Fails by the test's own time limit."""
+        while True:
+            progress: Progress = await self.handle(experiment).query(names.PROGRESS, result_type=Progress)
+            if progress.state is state:
+                return progress
+            assert not progress.state.is_final, progress
+
+    async def ended(self, experiment: str) -> None:
+        async for _ in self.handle(experiment).fetch_history_events(wait_new_event=True):
+            continue
+
+    async def without_workers(self) -> None:
+        self.is_deserted = True
+        await self._workers.aclose()
+
+    async def let_all_end(self) -> None:
+        """So that nothing is cut off half-way when the workers stop."""
+        self.site.fails.clear()
+        for what in self.site.holds:
+            self.site.release[what].set()
+        async for execution in self.client.list_workflows("ExecutionStatus = 'Running'"):
+            await self.handle(execution.id).cancel()
+            await self.ended(execution.id)
+
+
+@asynccontextmanager
+async def staged(project: Path, call: Howdah) -> AsyncIterator[Stage]:
+    client = await _client()
+    stage = Stage(client, TalkingSite(), project, call)
+    (project / "sites.toml").write_text(f'[sites.{stage.site.name}]\nkind = "fork"\nscratch = "/nowhere"\n')
+    spec = (project / "experiment.yaml").read_text()
+    (project / "experiment.yaml").write_text(spec.replace("bigred", stage.site.name))
+    async with stage._workers as workers:
+        wf = Worker(client, task_queue=names.WORKFLOW_QUEUE, workflows=[HpcJob], workflow_runner=workflow_runner())
+        await workers.enter_async_context(wf)
+        for capability in CAPABILITIES:
+            worker = Worker(
+                client,
+                task_queue=queue(stage.site.name, capability),
+                activities=activities_of(stage.site),
+                max_heartbeat_throttle_interval=timedelta(milliseconds=100),
+            )
+            await workers.enter_async_context(worker)
+        yield stage
+        if not stage.is_deserted:
+            await stage.let_all_end()
+
+
+async def _client() -> Client:
+    """As soon as the server is well; it listens a little earlier."""
+    while True:
+        with suppress(ServerUnreachable):
+            return (await connect()).client
+
+
+async def in_background(*arguments: str) -> Process:
+    """The program as a process of its own, for what signals do to it."""
+    code = "from howdah.cli.app import main; main()"
+    return await asyncio.create_subprocess_exec(sys.executable, "-c", code, *arguments, stdout=PIPE, stderr=PIPE)
+
+
+def some_name() -> str:
+    return f"n{secrets.token_hex(4)}"
