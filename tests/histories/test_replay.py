@@ -7,7 +7,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
-from howdah.workers.sandbox import sandbox
+from howdah.workers.sandbox import workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 
 RECORDED = sorted(Path(__file__).parent.glob("*.json"))
@@ -19,5 +19,5 @@ def test_histories_were_recorded() -> None:
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    replayer = Replayer(workflows=[HpcJob], workflow_runner=sandbox(), data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=[HpcJob], workflow_runner=workflow_runner(), data_converter=pydantic_data_converter)
     await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))

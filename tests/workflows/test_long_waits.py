@@ -17,8 +17,9 @@ from howdah.errors import Rejected
 from howdah.models.progress import Progress
 from howdah.models.states import BatchState, JobState
 from howdah.testing.fake_site import FakeSite
-from howdah.testing.temporal import temporal_binary
-from howdah.workers.sandbox import sandbox
+from howdah.testing.temporal import TIME_SKIPPING
+from howdah.workers.embedded import find_program
+from howdah.workers.sandbox import workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 from tests.workflows.conftest import Stage, serving
 
@@ -26,14 +27,14 @@ from tests.workflows.conftest import Stage, serving
 @pytest.fixture
 async def skipping() -> AsyncIterator[Stage]:
     async with await WorkflowEnvironment.start_time_skipping_v2(
-        dev_server_existing_path=str(temporal_binary()),
-        dev_server_extra_args=["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"],
+        dev_server_existing_path=find_program(),
+        dev_server_extra_args=["--dynamic-config-value", TIME_SKIPPING],
         search_attributes=[SearchAttributeKey.for_keyword(name) for name in names.SEARCH_ATTRIBUTES],
         data_converter=pydantic_data_converter,
     ) as env:
         stage = Stage(env.client, f"wf-{uuid4().hex[:8]}", FakeSite())
         async with (
-            Worker(env.client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=sandbox()),
+            Worker(env.client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=workflow_runner()),
             serving(env.client, stage.site),
         ):
             yield stage

