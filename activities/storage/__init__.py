@@ -11,6 +11,7 @@ class Source:
 
     `size` (bytes) is None when the storage does not tell it beforehand. `mode` holds permission bits.
     `link` is the target of a symbolic link that stays inside the folder it was found in.
+    `folder`: an empty folder, which has to be there all the same.
     """
 
     path: str
@@ -19,6 +20,7 @@ class Source:
     sha256: str | None = None
     mode: int = 0o644
     link: str | None = None
+    folder: bool = False
 
 
 class Storage(Protocol):
@@ -33,12 +35,21 @@ class Storage(Protocol):
         ...
 
     def read(self, source: Source) -> AsyncIterator[bytes]:
-        """The content of one file, in chunks."""
+        """The content of one file, in chunks. Raises input_changed when it changes while it is read."""
         ...
 
     async def write(self, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int = 0o644) -> str:
         """Store a file as `path` below the folder `address`: beside its final name first, then renamed.
 
         Returns the location as shown to people. Never writes outside `address`, not even through links.
+        What `chunks` raises is passed on, and nothing is left under the final name.
         """
+        ...
+
+    async def link(self, address: str, path: str, target: str) -> str | None:
+        """Store a symbolic link as `write` does. None when this storage knows no links."""
+        ...
+
+    async def sha256(self, address: str, path: str) -> str | None:
+        """Of the file stored as `path` below `address`; None when there is none, or asking costs too much."""
         ...

@@ -19,4 +19,6 @@ local = TransportKind("local", "this machine", "howdah.activities.transports.loc
 ssh = TransportKind("ssh", "another machine, through SSH", "howdah.activities.transports.ssh:SshTransport")
 
 file = StorageKind("file", "paths the worker sees", ("file",), "howdah.activities.storage.file:FileStorage")
-web = StorageKind("web", "http and https", ("http", "https"), "howdah.activities.storage.web:WebStorage")
+web = StorageKind(
+    "web", "http and https", ("http", "https"), "howdah.activities.storage.web:WebStorage", writable=False
+)

@@ -55,6 +55,8 @@ class StorageKind(Plugin):
 
     schemes: tuple[str, ...]
     driver: str
+    writable: bool = True
+    """Outputs can go there."""
 
 
 Kind = TypeVar("Kind", bound=Plugin)

@@ -19,7 +19,9 @@ async def die_after(script: str, prelude: str, seconds: float) -> None:
     )
     with suppress(TimeoutError):
         await asyncio.wait_for(process.communicate(f"(\n{prelude}\n{script}\n)\n".encode()), seconds)
-    # Parents first: a child that ends must find nobody to tell.
+    # The group at one stroke: who has left it by now lives. Then what `timeout` has put into groups of their own.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     for pid in _session(process.pid):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -1,5 +1,6 @@
 """A way to this machine that dies after so many bytes, as connections and login nodes do."""
 
+import asyncio
 from contextlib import suppress
 
 from howdah.activities.transports import Channel, Transport
@@ -13,10 +14,14 @@ class MortalTransport:
     def __init__(self, inner: Transport, life: int, *, kills: bool) -> None:
         self._inner, self.life, self.kills = inner, life, kills
         self.left: list[Channel] = []
+        self._death = asyncio.Event()
 
     @property
     def died(self) -> bool:
-        return self.life < 0
+        return self._death.is_set()
+
+    async def death(self) -> None:
+        await self._death.wait()
 
     async def open(self, command: str) -> Channel:
         self.spend(0)
@@ -24,7 +29,8 @@ class MortalTransport:
 
     def spend(self, count: int) -> None:
         self.life -= count
-        if self.died:
+        if self.life < 0:
+            self._death.set()
             raise OutcomeUnknown("The connection died.")
 
     async def check(self) -> tuple[Check, ...]:
@@ -53,9 +59,17 @@ class MortalChannel:
         await self._inner.end()
 
     async def read(self, most: int = 512) -> bytes:
-        data = await self._inner.read(min(most, 512))
-        self._transport.spend(len(data))
-        return data
+        """Whoever waits hears of the death as well."""
+        reading = asyncio.ensure_future(self._inner.read(min(most, 512)))
+        dying = asyncio.ensure_future(self._transport.death())
+        try:
+            await asyncio.wait({reading, dying}, return_when=asyncio.FIRST_COMPLETED)
+            self._transport.spend(len(reading.result()) if reading.done() else 0)
+            return reading.result()
+        finally:
+            for task in (reading, dying):
+                task.cancel()
+                await asyncio.wait({task})
 
     async def wait(self) -> tuple[int, bytes]:
         self._transport.spend(1)

@@ -23,6 +23,8 @@ from howdah.workers.state import Server, StateFolder, Supervisor, read
 
 STARTERS = 2
 """Starts at a time: each is a whole process, and the machine is small."""
+SETTLES = 90.0
+"""Seconds in which a controller that was killed hears from its node which jobs have ended meanwhile."""
 FINAL = {"succeeded", "failed", "cancelled", "expired", "cleanup_failed"}
 
 
@@ -38,8 +40,8 @@ class Outcome:
     ended: int = 0
     bodies_per_attempt: int = 0
     """The largest number of bodies that any one attempt began. One is right."""
-    orphans: int = 0
-    """Batch jobs that still wait or run when all experiments have ended."""
+    orphans: list[str] = field(default_factory=list)
+    """Batch jobs that still wait or run when all experiments have ended, and Slurm had time to notice."""
     seconds: float = 0.0
 
     @property
@@ -48,7 +50,7 @@ class Outcome:
             self.states == {"succeeded": self.experiments}
             and self.begun == self.ended == self.experiments
             and self.bodies_per_attempt == 1
-            and self.orphans == 0
+            and not self.orphans
         )
 
     def __str__(self) -> str:
@@ -61,7 +63,7 @@ class Outcome:
             f"attempts         {self.attempts}\n"
             f"bodies begun     {self.begun}, at most {self.bodies_per_attempt} for one attempt\n"
             f"bodies ended     {self.ended}\n"
-            f"orphans          {self.orphans}\n"
+            f"orphans          {len(self.orphans)} {', '.join(self.orphans)}\n"
             f"seconds          {self.seconds:.0f}"
         )
 
@@ -177,9 +179,15 @@ class Chaos:
         listed = self._listed()
         return len(listed) == self.experiments and all(row["state"] in FINAL for row in listed)
 
-    def _wait_until(self, check: Callable[[], bool]) -> None:
+    def _alive(self) -> list[str]:
+        """What Slurm believes to wait or run."""
+        alive = {"PENDING", "RUNNING", "COMPLETING", "SUSPENDED", "CONFIGURING"}
+        return [f"{row.native_id} {row.state} {row.name}" for row in self.cluster.slurm.jobs() if row.state in alive]
+
+    def _wait_until(self, check: Callable[[], bool], within: float = float("inf")) -> None:
+        deadline = min(self.deadline, time.monotonic() + within)
         while not check():
-            if time.monotonic() > self.deadline:
+            if time.monotonic() > deadline:
                 raise TimeoutError(
                     f"time is over; so far:\n{self.outcome}\n{Counter(r['state'] for r in self._listed())}"
                 )
@@ -195,8 +203,9 @@ class Chaos:
         outcome.bodies_per_attempt = max(began.values(), default=0)
         shown = [self.cluster.howdah("show", id_, "--json").json for id_ in self.ids]
         outcome.attempts = sum(len(one["attempts"]) for one in shown)
-        alive = {"PENDING", "RUNNING", "COMPLETING", "SUSPENDED", "CONFIGURING"}
-        outcome.orphans = sum(row.state in alive for row in self.cluster.slurm.jobs())
+        with suppress(TimeoutError):
+            self._wait_until(lambda: not self._alive(), within=SETTLES)
+        outcome.orphans = self._alive()
 
 
 def _kill(pid: int) -> bool:

@@ -225,7 +225,7 @@ class SchedulerContract:
         await _refused(bench, attempt, FailureCause.CANCELLED, "cancelled")
 
     async def test_a_running_job_that_is_cancelled_is_seen_gone(self, bench: Bench, ledger: Ledger) -> None:
-        attempt = await bench.submitted(f"{ledger.entry}; sleep 300; {ledger.entry}")
+        attempt = await bench.submitted(f"{ledger.entry}; sleep 300 && {ledger.entry}")
         await ledger.written(attempt.key)
         cancelled = await bench.gone(attempt)
         assert cancelled.had_begun and cancelled.native_id

@@ -1,0 +1,103 @@
+"""Submitting and cancelling, each as one script: the same for every batch system that brings a few functions.
+
+The functions are `find_job` (prints the id of an earlier submission, fails when it cannot tell), `send` (submits and
+says NEW or FAILED), `kill_job`, and `left` (prints what is still there).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+from howdah.activities.schedulers import Question
+from howdah.activities.schedulers.snippets import assign, clean, here, snippet
+from howdah.errors import OutcomeUnknown, SiteError
+from howdah.models.causes import FailureCause
+from howdah.models.job import Attempt, BatchJob, Cancelled
+
+SUBMIT_WITHIN = 200.0
+"""Seconds: waiting for the lock, looking for an earlier submission, and submitting, each to its own limit."""
+CANCEL_WITHIN = 240.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The line that begins with `hd1`, and the words around it."""
+
+    word: str
+    rest: str
+    said: str
+
+    @classmethod
+    def of(cls, out: str) -> "Answer":
+        lines = clean(out).split("\n")
+        ours = [line for line in lines if line.startswith("hd1 ")]
+        said = "\n".join(line for line in lines if not line.startswith("hd1 ")).strip()
+        if not ours:
+            raise OutcomeUnknown("The site's answer does not tell what became of the question.", says=said)
+        _, word, rest = (ours[-1] + "  ").split(" ", 2)
+        return cls(word, rest.strip(), said)
+
+
+def submit(
+    attempt: Attempt, *, functions: str, files: Mapping[str, str], refusal: Callable[[int, str], SiteError]
+) -> Question[BatchJob]:
+    """`files` go to the control folder; `refusal` reads the exit code and the words of a submission that failed."""
+    put = "".join(here(f"put {name}", text, then="|| return 1") for name, text in files.items())
+    script = (
+        assign(folder=attempt.folder, key=attempt.key) + functions + f"put_files() {{\n{put}}}\n" + snippet("submit")
+    )
+
+    def read(out: str) -> BatchJob:
+        answer = Answer.of(out)
+        match answer.word:
+            case "NEW" | "OLD" | "FOUND":
+                return BatchJob(native_id=answer.rest, found=answer.word != "NEW")
+            case "FAILED":
+                raise refusal(int(answer.rest), answer.said)
+            case "CANCELLED":
+                raise SiteError("The attempt was cancelled before it was submitted.", cause=FailureCause.CANCELLED)
+            case "BUSY":
+                raise OutcomeUnknown("An earlier try to submit this job is still at it.", retry_after=5)
+            case "UNKNOWN":
+                raise OutcomeUnknown(
+                    "An earlier try may have submitted this job, and the site cannot tell.",
+                    says=answer.said,
+                    retry_after=10,
+                )
+            case _:
+                _refuse_folder(attempt, answer)
+
+    return Question(script, read, within=SUBMIT_WITHIN)
+
+
+def cancel(attempt: Attempt, *, functions: str, refusal: Callable[[int, str], SiteError]) -> Question[Cancelled | None]:
+    """`refusal` reads the words of a scheduler that could not be told, or asked."""
+    script = assign(folder=attempt.folder or "/nonexistent", key=attempt.key) + functions + snippet("cancel")
+
+    def read(out: str) -> Cancelled | None:
+        answer = Answer.of(out)
+        match answer.word:
+            case "STILL":
+                return None
+            case "GONE":
+                begun, _, native_id = answer.rest.partition(" ")
+                return Cancelled(native_id=native_id or None, had_begun=begun == "1")
+            case _:
+                raise refusal(1, answer.said)
+
+    return Question(script, read, within=CANCEL_WITHIN)
+
+
+def _refuse_folder(attempt: Attempt, answer: Answer) -> NoReturn:
+    if answer.word == "PURGED":
+        raise SiteError(
+            f"The folder {attempt.folder} was purged: it does not carry this job's key any more.",
+            cause=FailureCause.CONFIGURATION,
+            says=answer.said,
+        )
+    full = any(sign in answer.said for sign in ("No space left", "quota"))
+    raise SiteError(
+        f"Cannot write to {attempt.folder}.",
+        cause=FailureCause.QUOTA if full else FailureCause.CONFIGURATION,
+        says=answer.said,
+    )

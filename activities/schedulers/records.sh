@@ -1,0 +1,24 @@
+# Reads lines "KEY FOLDER" and prints what the wrappers left there. Builtins only: thousands of folders in one look.
+# Only regular files are opened: a named pipe put in a record's place would hang the look for all.
+look() {
+  while IFS=' ' read -r key folder; do
+    h=$folder/.howdah
+    [ -f "$h/key" ] || { printf '%s gone %s\n' "$n" "$key"; continue; }
+    [ -f "$h/start" ] && IFS= read -r line <"$h/start" && printf '%s start %s %s\n' "$n" "$key" "$line"
+    [ -f "$h/end" ] && IFS= read -r line <"$h/end" && printf '%s end %s %s\n' "$n" "$key" "$line"
+  done
+}
+
+# The same more closely, with processes: fresh listings (a network file system may be slow to show a new file),
+# claims, ids, and the tails of the logs. Every line is marked, so that no text in a log passes for an answer.
+look_closely() {
+  while IFS=' ' read -r key folder; do
+    h=$folder/.howdah
+    ls -a "$h" >/dev/null 2>&1
+    claim=$(readlink "$h/claim") && printf '%s claim %s %s\n' "$n" "$key" "$claim"
+    [ -f "$h/job" ] && IFS= read -r line <"$h/job" && printf '%s job %s %s\n' "$n" "$key" "$line"
+    for file in log stderr; do
+      [ -f "$h/$file" ] && tail -c 8192 "$h/$file" | sed "s/^/$n $file $key /" && echo
+    done
+  done
+}

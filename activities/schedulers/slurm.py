@@ -1,0 +1,71 @@
+"""Slurm, from 17.11 on (seen with 22.05): commands every release has, no JSON, names and ids never taken on trust."""
+
+from collections.abc import Sequence
+
+from howdah.activities.schedulers import Question, checks, command, oneshot, slurm_script
+from howdah.activities.schedulers.records import Look
+from howdah.activities.schedulers.slurm_check import read_check
+from howdah.activities.schedulers.slurm_sightings import sightings
+from howdah.activities.schedulers.slurm_states import FINAL
+from howdah.activities.schedulers.slurm_words import is_ambiguous_function, refusal
+from howdah.activities.schedulers.snippets import snippet
+from howdah.errors import OutcomeUnknown, SiteError, SiteUnreachable
+from howdah.models.answers import Check
+from howdah.models.batch import Sighting
+from howdah.models.job import Attempt, BatchJob, Cancelled
+from howdah.models.sites import SlurmSite
+
+
+class Slurm:
+    """A cluster run by Slurm. The job's name is the key; the job claims its attempt before it runs anything."""
+
+    def __init__(self, site: SlurmSite) -> None:
+        self.site = site
+
+    def script(self, attempt: Attempt) -> str:
+        return slurm_script.render(attempt, self.site, self._folder(attempt))
+
+    def submit(self, attempt: Attempt) -> Question[BatchJob]:
+        folder = self._folder(attempt)
+        files = {"script": self.script(attempt), "command": command.render(attempt, self.site, folder)}
+        if text := command.inner(attempt):
+            files["inner"] = text
+        return oneshot.submit(attempt, functions=_functions(), files=files, refusal=refusal)
+
+    def poll(self, attempts: Sequence[Attempt], *, closely: bool = False) -> Question[dict[str, Sighting]]:
+        look = Look(attempts, closely=closely)
+        script = look.begin() + snippet("slurm") + snippet("slurm_poll")
+        if closely:
+            script += snippet("slurm_closely") + look.over_folders("describe")
+        script += look.end()
+
+        def read(out: str) -> dict[str, Sighting]:
+            found = look.found(out)
+            answered = found.all("asked")
+            if not answered or not found.all("done"):
+                raise OutcomeUnknown("The site's answer is not complete.", says=found.said)
+            if answered != ["0"]:
+                raise _deaf(int(answered[0]), found.said)
+            return sightings(attempts, found, closely=closely)
+
+        return Question(script, read, within=60.0 + len(attempts) * (60 if closely else 0.01))
+
+    def cancel(self, attempt: Attempt) -> Question[Cancelled | None]:
+        return oneshot.cancel(attempt, functions=_functions(), refusal=_deaf)
+
+    def check(self) -> Question[tuple[Check, ...]]:
+        return Question(checks.script(self.site, "slurm_check"), read_check, within=180.0)
+
+    def _folder(self, attempt: Attempt) -> str:
+        return attempt.folder or f"{self.site.scratch}/{attempt.subfolder}"
+
+
+def _functions() -> str:
+    is_final = f"is_final() {{\n  case $1 in {'|'.join(FINAL)}) return 0 ;; esac\n  return 1\n}}\n"
+    return snippet("slurm") + is_final + is_ambiguous_function()
+
+
+def _deaf(code: int, said: str) -> SiteError:
+    """Slurm could not be asked or told. Asking again is always right, unless its commands are not there."""
+    error = refusal(code, said)
+    return error if error.transient or code in (126, 127) else SiteUnreachable("Slurm does not answer.", says=said)

@@ -1,0 +1,63 @@
+# What the scheduler runs. Set before: folder, key, me (the native id), runs (the shell of the user's part) and the
+# functions take_turn, begin_watch and clear_away. Ends as the user's part does, or with
+#   213  another batch job has claimed this attempt        214  the folder is gone or is not ours
+#   215  cancelled before it began
+h=$folder/.howdah
+note() { printf '%s\n' "$2" >"$h/.$1.$$" && mv -f "$h/.$1.$$" "$h/$1"; }
+
+cd "$folder" || exit 214
+owner=
+IFS= read -r owner <"$h/key"
+[ "$owner" = "$key" ] || exit 214
+
+# A symlink is made atomically on every file system, and says whose it is.
+ln -s "$me" "$h/claim" 2>/dev/null
+[ "$(readlink "$h/claim")" = "$me" ] || exit 213
+take_turn
+[ -e "$h/cancel" ] && exit 215
+
+pid=
+early=
+got=
+signals=
+expired=
+pass_on() {
+  got=1
+  signals="${signals:+$signals,}$1"
+  if [ -n "$pid" ]; then kill -s "$1" "$pid" 2>/dev/null; else early="$early $1"; fi
+}
+for signal in TERM INT HUP USR1 USR2 CONT XCPU; do
+  # shellcheck disable=SC2064
+  trap "pass_on $signal" "$signal"
+done
+
+started=$(date +%s)
+host=$(hostname)
+rm -f "$h/end"
+begin="native_id=$me host=$host pid=$$ started=$started $about"
+note start "$begin" || echo "howdah start $begin"
+
+# A shell makes its background jobs deaf to INT and QUIT; where env can undo that, it does.
+hears=
+env --default-signal=INT,QUIT true 2>/dev/null && hears="env --default-signal=INT,QUIT"
+# shellcheck disable=SC2086
+HOWDAH_KEY=$key $hears $runs "$h/command" >"$h/stdout" 2>"$h/stderr" </dev/null &
+pid=$!
+for signal in $early; do kill -s "$signal" "$pid" 2>/dev/null; done
+begin_watch
+
+# A signal ends `wait` before the program ends.
+wait "$pid"
+code=$?
+while [ -n "$got" ]; do
+  got=
+  wait "$pid"
+  again=$?
+  [ "$again" -ne 127 ] && code=$again
+done
+
+end="exit_code=$code signals=$signals started=$started ended=$(date +%s) host=$host cause=$expired"
+# With the quota used up, the scheduler's log may still have room in its last block.
+note end "$end" || echo "howdah end $end"
+clear_away
+exit "$code"

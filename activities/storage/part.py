@@ -1,0 +1,79 @@
+"""A file being written: beside its final name, with nothing under that name before all of it is there and on disk."""
+
+import fcntl
+import os
+import secrets
+from hashlib import sha256
+from pathlib import Path
+
+from howdah.activities.storage.beneath import folder_of
+
+
+class Part:
+    """Blocking. After `open`, end with `commit` or `discard`.
+
+    The temporary name follows from the final one and is locked while it is written: what a killed
+    process left behind is used again and does not pile up. When somebody else is writing the same file,
+    a name of our own is taken; whoever is last wins, with a whole file either way.
+    """
+
+    def __init__(self, root: Path, path: str) -> None:
+        self.root, self.path = root, path
+        digest = sha256(os.fsencode(path)).hexdigest()[:20]
+        self._name = f".howdah-{digest}.part"
+        self._file = -1
+
+    def open(self) -> None:
+        with folder_of(self.root, self.path, make=True) as (folder, _):
+            self._file = self._locked(folder)
+            os.ftruncate(self._file, 0)
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._file, view) :]
+
+    def commit(self, mode: int) -> None:
+        os.fchmod(self._file, mode & 0o777 | 0o600)
+        os.fsync(self._file)
+        with folder_of(self.root, self.path) as (folder, name):
+            os.rename(self._name, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
+        self._close()
+
+    def discard(self) -> None:
+        """Never raises: what cannot be removed is used again by the next try."""
+        if self._file < 0:
+            return
+        try:
+            with folder_of(self.root, self.path) as (folder, _):
+                os.unlink(self._name, dir_fd=folder)
+        except Exception:  # noqa: S110 - see above
+            pass
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        os.close(self._file)
+        self._file = -1
+
+    def _locked(self, folder: int) -> int:
+        while True:
+            file = os.open(self._name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:  # somebody writes it right now, or this file system has no locks
+                os.close(file)
+                self._name = f".howdah-{secrets.token_hex(10)}.part"
+                return os.open(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
+            if self._is_named(file, folder):
+                return file
+            os.close(file)
+
+    def _is_named(self, file: int, folder: int) -> bool:
+        """False when another writer renamed or removed it between our opening and our lock."""
+        try:
+            named = os.stat(self._name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(named, os.fstat(file))

@@ -1,0 +1,97 @@
+"""A disk that is really full: a small tmpfs."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from howdah.activities.staging import stage_in, stage_out
+from howdah.activities.storage import Source
+from howdah.activities.storage.file import FileStorage
+from howdah.activities.transports.shell import Shell
+from howdah.errors import DataError
+from howdah.models.causes import FailureCause
+from tests.staging.house import SMALL, House, silent, snapshot
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a tmpfs (Debian: mount)")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """64 KiB and 40 inodes."""
+    place = tmp_path / "small"
+    place.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=64k,nr_inodes=40", "tmpfs", str(place)]
+    mounted = subprocess.run(["mount", *options], capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.fixture
+def cramped(house: House, small_disk: Path) -> House:
+    """The site is on the small disk."""
+    house = replace(house, folder=small_disk / "job")
+    (house.folder / ".howdah").mkdir(parents=True)
+    (house.folder / ".howdah" / "key").write_text("hd-test-key\n")
+    return house
+
+
+def told(error: DataError, name: str) -> None:
+    assert error.cause is FailureCause.QUOTA
+    assert name in error.message
+    assert "free at" in error.message
+
+
+async def test_inputs_that_cannot_fit_are_refused_before_a_byte_is_sent(cramped: House, shell: Shell) -> None:
+    (cramped.base / "huge").write_bytes(bytes(100_000))
+    with pytest.raises(DataError) as caught:
+        await stage_in(shell, cramped.attempt(["huge"]), tell=silent, sizes=SMALL)
+    told(caught.value, "huge")
+    assert snapshot(cramped.folder) == {}
+
+
+async def test_a_disk_that_is_full_under_way_is_told_and_nothing_half_is_left(
+    cramped: House, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = FileStorage.find
+
+    async def without_size(self: FileStorage, address: str, path: str) -> list[Source]:
+        return [replace(source, size=None) for source in await find(self, address, path)]
+
+    monkeypatch.setattr(FileStorage, "find", without_size)
+    (cramped.base / "huge").write_bytes(bytes(1_000_000))
+    with pytest.raises(DataError) as caught:
+        await stage_in(shell, cramped.attempt(["huge"]), tell=silent, sizes=SMALL)
+    told(caught.value, "huge")
+    assert snapshot(cramped.folder) == {}
+    assert not any((cramped.folder / ".howdah" / "incoming").iterdir())
+
+
+async def test_a_disk_without_inodes_is_told_with_the_file(cramped: House, shell: Shell) -> None:
+    (cramped.base / "many").mkdir()
+    for number in range(60):
+        (cramped.base / "many" / f"f{number}").write_bytes(b"x")
+    sizes = replace(SMALL, pack_files=100)
+    with pytest.raises(DataError) as caught:
+        await stage_in(shell, cramped.attempt(["many"]), tell=silent, sizes=sizes)
+    told(caught.value, "many/f")
+    assert "so it may be a quota" in caught.value.message
+    assert snapshot(cramped.folder) == {}
+
+
+async def test_a_full_disk_at_home_is_told_and_nothing_half_is_left(
+    house: House, small_disk: Path, shell: Shell
+) -> None:
+    house = replace(house, results=small_disk / "results")
+    (house.folder / "huge").write_bytes(bytes(200_000))
+    (house.folder / "fits").write_bytes(bytes(500))
+    with pytest.raises(DataError) as caught:
+        await stage_out(shell, house.collect(["*"]), tell=silent, sizes=SMALL)
+    assert caught.value.cause is FailureCause.QUOTA
+    assert "huge" in caught.value.message
+    assert list(snapshot(house.results)) == [b"fits"]
