@@ -21,12 +21,15 @@ NOT_OURS, NO_FOLDER, NOT_BEGUN = 213, 214, 215
 """Exit codes of the wrapper, see wrapper.sh. They are never in an end record."""
 
 
+_TOLD_TO_GO = {"TERM", "INT", "HUP", "XCPU"}
+
+
 def is_missing(sighting: Sighting) -> bool:
     """Whether the clock of `missing_for` runs: no end record, and no witness who sees the job alive; or an end
     record of a failure, and a scheduler that has not said yet how it sees it."""
     alive = _alive(sighting)
     if sighting.end is not None:
-        return alive is not None and sighting.end.exit_code != 0
+        return alive is not None and not _ended_by_itself(sighting.end)
     return alive is None
 
 
@@ -69,12 +72,19 @@ def _sensible(witness: Witness, sighting: Sighting) -> Witness:
 def _ended(
     sighting: Sighting, end: EndRecord, *, missing_for: float, grace: float, walltime: timedelta | None
 ) -> BatchStatus:
-    if end.exit_code == 0:
-        return _status(sighting, BatchState.COMPLETED, witness=_final(sighting), exit_code=0)
-    alive = _alive(sighting)
+    final, alive = _final(sighting), _alive(sighting)
+    if _ended_by_itself(end):
+        return _status(sighting, BatchState.COMPLETED, witness=final, exit_code=0)
     if alive and missing_for < grace:
         return _status(sighting, BatchState.COMPLETING, witness=alive)
-    return _failed(sighting, _final(sighting), end.exit_code, None, walltime)
+    if end.exit_code == 0 and (final is None or final.state is BatchState.COMPLETED):
+        return _status(sighting, BatchState.COMPLETED, witness=final, exit_code=0)
+    return _failed(sighting, final, end.exit_code, None, walltime)
+
+
+def _ended_by_itself(end: EndRecord) -> bool:
+    """A program that was told to go and then ended with 0 may have left its work half done: the scheduler knows why."""
+    return end.exit_code == 0 and not _TOLD_TO_GO.intersection(end.signals)
 
 
 def _without_record(sighting: Sighting, final: Witness, walltime: timedelta | None) -> BatchStatus:

@@ -51,7 +51,8 @@ class Fork:
         files = {"script": self.script(attempt), "command": command.render(attempt, self.site, folder)}
         if text := command.inner(attempt):
             files["inner"] = text
-        return oneshot.submit(attempt, functions=self._functions(attempt), files=files, refusal=_refusal)
+        functions, most = self._functions(attempt), self.site.limits.submitted
+        return oneshot.submit(attempt, functions=functions, files=files, refusal=_refusal, most=most)
 
     def poll(self, attempts: Sequence[Attempt], *, closely: bool = False) -> Question[dict[str, Sighting]]:
         look = Look(attempts, closely=closely)

@@ -8,6 +8,16 @@ find_job() {
   [ -z "$(keyed)" ]
 }
 
+# How many wait for a slot or hold one. Whoever looks for a free slot while we try its lock looks again.
+jobs_here() {
+  number=0
+  for file in "$root"/.slots/ticket.*; do [ -e "$file" ] && number=$((number + 1)); done
+  for file in "$root"/.slots/slot.*; do
+    [ -e "$file" ] && ! flock -n "$file" true && number=$((number + 1))
+  done
+  echo "$number"
+}
+
 # The ticket says whose turn it is. Its lock is taken here and inherited by the wrapper: there is no moment in which
 # nobody holds it, and it is free as soon as the wrapper is gone, however it went.
 send() {

@@ -1,7 +1,8 @@
 """Submitting and cancelling, each as one script: the same for every batch system that brings a few functions.
 
-The functions are `find_job` (prints the id of an earlier submission, fails when it cannot tell), `send` (submits and
-says NEW or FAILED), `kill_job`, and `left` (prints what is still there).
+The functions are `find_job` (prints the id of an earlier submission, fails when it cannot tell), `jobs_here` (prints
+how many jobs of ours are there), `send` (submits and says NEW or FAILED), `kill_job`, and `left` (prints what is
+still there).
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import NoReturn
 
 from howdah.activities.schedulers import Question
 from howdah.activities.schedulers.snippets import assign, clean, here, snippet
-from howdah.errors import OutcomeUnknown, SiteError
+from howdah.errors import NoSlot, OutcomeUnknown, SiteError, SiteUnreachable
 from howdah.models.causes import FailureCause
 from howdah.models.job import Attempt, BatchJob, Cancelled
 
@@ -39,12 +40,23 @@ class Answer:
 
 
 def submit(
-    attempt: Attempt, *, functions: str, files: Mapping[str, str], refusal: Callable[[int, str], SiteError]
+    attempt: Attempt,
+    *,
+    functions: str,
+    files: Mapping[str, str],
+    refusal: Callable[[int, str], SiteError],
+    most: int | None = None,
 ) -> Question[BatchJob]:
-    """`files` go to the control folder; `refusal` reads the exit code and the words of a submission that failed."""
+    """`files` go to the control folder; `refusal` reads the exit code and the words of a submission that failed.
+
+    With `most` jobs of ours at the site already, the answer is NoSlot.
+    """
     put = "".join(here(f"put {name}", text, then="|| return 1") for name, text in files.items())
     script = (
-        assign(folder=attempt.folder, key=attempt.key) + functions + f"put_files() {{\n{put}}}\n" + snippet("submit")
+        assign(folder=attempt.folder, key=attempt.key, most=most)
+        + functions
+        + f"put_files() {{\n{put}}}\n"
+        + snippet("submit")
     )
 
     def read(out: str) -> BatchJob:
@@ -56,6 +68,12 @@ def submit(
                 raise refusal(int(answer.rest), answer.said)
             case "CANCELLED":
                 raise SiteError("The attempt was cancelled before it was submitted.", cause=FailureCause.CANCELLED)
+            case "FULL":
+                raise NoSlot(
+                    f"{answer.rest} jobs of ours are at the site already, as many as its limits allow.", retry_after=10
+                )
+            case "NOCOUNT":
+                raise SiteUnreachable("The site cannot tell how many jobs it has.", says=answer.said)
             case "BUSY":
                 raise OutcomeUnknown("An earlier try to submit this job is still at it.", retry_after=5)
             case "UNKNOWN":

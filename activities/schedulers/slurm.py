@@ -30,7 +30,10 @@ class Slurm:
         files = {"script": self.script(attempt), "command": command.render(attempt, self.site, folder)}
         if text := command.inner(attempt):
             files["inner"] = text
-        return oneshot.submit(attempt, functions=_functions(), files=files, refusal=refusal)
+        limits = self.site.limits
+        # Slurm starts what it has when it likes: no more may be there than may run.
+        most = min(limits.submitted, limits.running or limits.submitted)
+        return oneshot.submit(attempt, functions=_functions(), files=files, refusal=refusal, most=most)
 
     def poll(self, attempts: Sequence[Attempt], *, closely: bool = False) -> Question[dict[str, Sighting]]:
         look = Look(attempts, closely=closely)

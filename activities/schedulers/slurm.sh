@@ -16,6 +16,15 @@ find_job() {
   printf '%s\n' "$rows" | grep -v '|FAILED|BadConstraints$' | sed -n 's/^\([0-9][0-9]*\)|.*/\1/p' | sort -n | head -n 1
 }
 
+# How many jobs of ours wait or run: those whose name is a key.
+jobs_here() {
+  rows=$(timeout 45 squeue --noheader --user="$who" --format=%j </dev/null) || {
+    printf '%s\n' "$rows"
+    return 1
+  }
+  printf '%s\n' "$rows" | grep -c '^hd-' || :
+}
+
 # --export is left at its default and the environment is made small instead: any other value of --export makes Slurm
 # run a login shell on the node for every job, which is slow, and holds the job when it fails.
 send() {

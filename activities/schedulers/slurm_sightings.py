@@ -7,10 +7,11 @@ from typing import NamedTuple
 from howdah.activities.schedulers.records import Found
 from howdah.activities.schedulers.slurm_states import code_and_signal, from_sacct, witness
 from howdah.activities.schedulers.slurm_words import words_in_log
-from howdah.models.batch import Sighting, Witness
+from howdah.models.batch import BatchState, Sighting, Witness
+from howdah.models.causes import FailureCause
 from howdah.models.job import Attempt
 
-_FIELD = re.compile(r"(?:^|\s)(JobId|JobName|JobState|Reason|ExitCode|TimeLimit|Partition|StartTime)=(\S+)")
+_FIELD = re.compile(r"(?:^|\s)(JobId|JobName|JobState|Reason|ExitCode|TimeLimit|Partition|StartTime|NodeList)=(\S+)")
 
 
 class Row(NamedTuple):
@@ -43,12 +44,13 @@ def _sighting(key: str, rows: list[Row], found: Found, closely: bool) -> Sightin
     claimed_by = next(iter(found.of("claim", key)), None) or (start.native_id if start else None)
     known = _described(key, claimed_by, found)
     queue = _in_queue(rows, claimed_by)
+    queue = _with_exit_code(queue, known) if queue else _as_witness(known)
     return Sighting(
         key=key,
         claimed_by=claimed_by,
         start=start,
         end=found.end(key),
-        queue=_with_exit_code(queue, known) if queue else _as_witness(known),
+        queue=_never_launched(queue, known) if start is None else queue,
         accounting=_in_accounting(key, known.get("JobId") or claimed_by or _noted_id(key, found), found),
         words=words_in_log(found.text("log", key)),
         folder_exists=not found.of("gone", key),
@@ -95,6 +97,15 @@ def _with_exit_code(queue: Witness, known: dict[str, str]) -> Witness:
     if described is None or described.word != queue.word:
         return queue
     return described.model_copy(update={"reason": queue.reason or described.reason})
+
+
+def _never_launched(queue: Witness | None, known: dict[str, str]) -> Witness | None:
+    """Slurm cancels a job itself when its node cannot start it (a failed prolog, an id the node still uses). It had
+    machines then; one that a person cancels in the queue had none."""
+    had_machines = known.get("NodeList", "(null)") != "(null)"
+    if queue is None or queue.state is not BatchState.CANCELLED or not had_machines:
+        return queue
+    return queue.model_copy(update={"state": BatchState.FAILED, "cause": FailureCause.LAUNCH_FAILURE})
 
 
 def _in_accounting(key: str, native_id: str | None, found: Found) -> Witness | None:

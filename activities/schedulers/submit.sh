@@ -1,4 +1,5 @@
-# Submit exactly once. The driver sets folder and key, and brings find_job, put_files and send.
+# Submit exactly once. The driver sets folder, key and most (jobs of ours at once), and brings find_job, jobs_here,
+# put_files and send.
 # Answers with one line "hd1 WORD ...": whatever else is printed are words for people.
 exec 2>&1
 say() { printf '%s\n' "hd1 $*"; exit 0; }
@@ -22,6 +23,10 @@ fi
 if [ -s intent ]; then
   id=$(find_job) || { printf '%s\n' "$id"; say UNKNOWN; }
   [ -n "$id" ] && { note job "$id"; say FOUND "$id"; }
+fi
+if [ -n "$most" ]; then
+  number=$(jobs_here) || { printf '%s\n' "$number"; say NOCOUNT; }
+  [ "$number" -lt "$most" ] || say FULL "$number"
 fi
 put_files || say NOWRITE
 note intent "$(date +%s)" || say NOWRITE

@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from hashlib import sha256
-from typing import cast
 
 from howdah.activities.staging import scripts
 from howdah.activities.staging.choosing import Item
@@ -16,6 +15,7 @@ from howdah.activities.staging.sizes import Sizes, patience
 from howdah.activities.staging.sums import parse_sums
 from howdah.activities.staging.tar import TarReader
 from howdah.activities.staging.telling import Telling
+from howdah.activities.staging.together import AT_ONCE, batches, together
 from howdah.activities.storage import Storage
 from howdah.activities.transports.shell import Shell
 from howdah.errors import OutcomeUnknown
@@ -77,13 +77,13 @@ class Fetching:
     async def _round(self, items: list[Item]) -> None:
         """One try at all that can be read at the site and is not home yet."""
         waiting = []
-        for item in items:
-            wanted = self._sums.get(_name(item.found))
-            if wanted is not None and await self._storage(item).sha256(item.address, item.path) == wanted:
-                self._telling.moved(item.found.size)
-                self._home(item, item.found.size, self._location(item))
-            elif wanted is not None:
-                waiting.append(item)
+        for batch in batches([item for item in items if _name(item.found) in self._sums]):
+            for item, right in zip(batch, await together(self._is_home(item) for item in batch), strict=True):
+                if right:
+                    self._telling.moved(item.found.size)
+                    self._home(item, item.found.size, self._location(item))
+                else:
+                    waiting.append(item)
         small = [item for item in waiting if item.found.size < self._sizes.small]
         for pack in packed(small, lambda item: item.found.size, self._sizes):
             await self._fetch_pack(pack)
@@ -91,23 +91,31 @@ class Fetching:
             if item.found.size >= self._sizes.small:
                 await self._fetch_large(item)
 
+    async def _is_home(self, item: Item) -> bool:
+        return await self._storage(item).sha256(item.address, item.path) == self._sums[_name(item.found)]
+
     async def _fetch_pack(self, pack: list[Item]) -> None:
         """Members come in the order they were asked for; some may be gone by now."""
         names = as_data(_name(item.found) for item in pack)
         stream = self._shell.receive(scripts.pack(self._attempt), data=names)
-        async with aclosing(cast("AsyncGenerator[bytes, None]", stream)) as chunks:
+        async with aclosing(stream) as chunks:
             reader = TarReader(chunks)
             waiting = iter(pack)
+            read: list[tuple[Item, bytes]] = []
             while member := await reader.next():
                 item = next((one for one in waiting if _name(one.found) == member.name), None)
                 if item is None:
                     raise OutcomeUnknown(f"The site sent {printable(member.name)!r}, which was not asked for.")
-                await self._store(item, reader.content())
+                read.append((item, b"".join([chunk async for chunk in reader.content()])))
+                if len(read) == AT_ONCE:
+                    await together(self._store(item, _once(data)) for item, data in read)
+                    read.clear()
+            await together(self._store(item, _once(data)) for item, data in read)
             self._words = (await reader.rest()).decode(errors="replace").strip() or self._words
 
     async def _fetch_large(self, item: Item) -> None:
         stream = self._shell.receive(scripts.content(self._attempt), data=as_data([_name(item.found)]))
-        async with aclosing(cast("AsyncGenerator[bytes, None]", stream)) as chunks:
+        async with aclosing(stream) as chunks:
             await self._store(item, chunks)
 
     async def _store(self, item: Item, chunks: AsyncIterator[bytes]) -> None:

@@ -1,9 +1,8 @@
 """What is in the job's folder: asked once, kept as a tree."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import cast
 
 from howdah.activities.staging import scripts
 from howdah.activities.staging.names import questions
@@ -91,7 +90,7 @@ async def look_again(shell: Shell, attempt: Attempt, paths: Iterable[str]) -> di
     return found
 
 
-async def _read(stream: AsyncIterator[bytes], attempt: Attempt) -> Listing:
+async def _read(stream: AsyncGenerator[bytes, None], attempt: Attempt) -> Listing:
     entries: list[Found] = []
     async with aclosing(_fields(stream)) as fields:
         if await anext(fields, None) != "there":
@@ -117,9 +116,9 @@ def _entry(kind: str | None, *fields: str | None) -> Found:
     return Found(path.removeprefix("./"), kind, int(size), when, int(mode, 8) & 0o777, link)
 
 
-async def _fields(stream: AsyncIterator[bytes]) -> AsyncGenerator[str, None]:
+async def _fields(stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[str, None]:
     held = b""
-    async with aclosing(cast("AsyncGenerator[bytes, None]", stream)) as chunks:
+    async with aclosing(stream) as chunks:
         async for chunk in chunks:
             *whole, held = (held + chunk).split(b"\0")
             for one in whole:

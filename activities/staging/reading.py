@@ -77,8 +77,11 @@ def changing(item: Incoming) -> DataError:
     )
 
 
-async def sum_of(item: Incoming) -> str | None:
-    """None when it cannot be read right now: whoever sends it will find out."""
+async def content_of(item: Incoming) -> tuple[int, str] | None:
+    """Size and sum. None when it cannot be read right now: whoever sends it will find out."""
+    source = item.source
+    if source.sha256 and source.size is not None:
+        return source.size, source.sha256
     passing = Passing(item)
     try:
         async with aclosing(passing.chunks()) as chunks:
@@ -86,4 +89,4 @@ async def sum_of(item: Incoming) -> str | None:
                 pass
     except DataError:
         return None
-    return passing.sha256
+    return passing.size, passing.sha256

@@ -76,13 +76,14 @@ done"""
 done"""
     return f"""{_enter(attempt)}
 root=$PWD pack={INCOMING}/{name}
-failed() {{ rm -rf "$root/$pack"; cd "$root"; {_ROOM}; exit {NOT_STORED}; }}
+dropped() {{ rm -rf "$root/$pack"; exit "$1"; }}
+failed() {{ cd "$root"; rm -rf "$pack"; {_ROOM}; exit {NOT_STORED}; }}
 if [ -L {INCOMING} ]; then printf %s {INCOMING}; exit {IN_THE_WAY}; fi
 mkdir -p "$pack/tree" && tar -x -p -m -o -f - -C "$pack" || failed
 cd "$pack/tree" || failed
 xargs -0 -r sha256sum <../names | sed 's/^\\\\//' | cut -c 1-64 | cmp -s - ../sums ||
-  {{ rm -rf "$root/$pack"; exit {DIFFERENT}; }}
-find . -type d -print0 | xargs -0 sh -c {shlex.quote(no_links)} "$root" || {{ rm -rf "$root/$pack"; exit {IN_THE_WAY}; }}
+  dropped {DIFFERENT}
+find . -type d -print0 | xargs -0 sh -c {shlex.quote(no_links)} "$root" || dropped {IN_THE_WAY}
 find . -mindepth 1 -type d -print0 | (cd "$root" && xargs -0 -r mkdir -p --) || failed
 find . -type d -print0 | xargs -0 sh -c {shlex.quote(place)} "$root" || failed
 if [ -f ../inputs.json ]; then mv -f ../inputs.json "$root/.howdah/inputs.json" || failed; fi

@@ -14,6 +14,7 @@ from howdah.activities.staging.reading import Passing, changing, is_change, whol
 from howdah.activities.staging.refusals import refusal
 from howdah.activities.staging.sizes import Sizes, patience
 from howdah.activities.staging.telling import Telling
+from howdah.activities.staging.together import batches, together
 from howdah.activities.transports.shell import Answer, Shell
 from howdah.errors import DataError
 from howdah.models.job import Attempt
@@ -28,12 +29,11 @@ class Sending:
         self.entries: dict[str, Entry] = {}
         self.skipped = 0
 
-    def skip(self, item: Incoming, found: str) -> None:
+    def skip(self, item: Incoming, size: int, digest: str) -> None:
         """It is there and right."""
         self.skipped += 1
-        size = item.source.size or 0
         self._telling.moved(size)
-        self._arrived(item, size, found)
+        self._arrived(item, size, digest)
 
     async def send(self, waiting: list[Incoming]) -> None:
         """First what is large. The last pack carries the manifest."""
@@ -98,11 +98,10 @@ class Sending:
     async def _tar(self, pack: list[Incoming], *, last: bool) -> AsyncGenerator[bytes, None]:
         """The stream that `scripts.unpack` takes."""
         files: list[Entry] = []
-        for item in pack:
-            entry, member = await self._member(item)
-            if item.is_file:
-                files.append(entry)
-            yield member
+        for batch in batches(pack):
+            members = await together(self._member(item) for item in batch)
+            files += [entry for entry, _ in members if entry.sha256]
+            yield b"".join(member for _, member in members)
         yield tar.member("names", as_data(f"./{entry.path}" for entry in files))
         yield tar.member("sums", "".join(f"{entry.sha256}\n" for entry in files).encode())
         if last:

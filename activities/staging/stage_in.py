@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Callable
 from howdah.activities.staging import manifest, scripts
 from howdah.activities.staging.inputs import Incoming, find_inputs
 from howdah.activities.staging.names import questions
-from howdah.activities.staging.reading import sum_of
+from howdah.activities.staging.reading import content_of
 from howdah.activities.staging.refusals import free_bytes, no_room, refusal
 from howdah.activities.staging.sending import Sending
 from howdah.activities.staging.sizes import USUAL, Sizes, patience
 from howdah.activities.staging.sums import parse_sums
 from howdah.activities.staging.telling import Telling
+from howdah.activities.staging.together import batches, together
 from howdah.activities.transports.shell import Shell
 from howdah.models.job import Attempt, Staged
 from howdah.models.printable import printable
@@ -32,9 +33,11 @@ async def stage_in(shell: Shell, attempt: Attempt, *, tell: Callable[[Live], Non
     telling.now()
     sending = Sending(shell, attempt, sizes, telling)
     there, room = await _survey(shell, attempt, files)
-    for item in files:
-        if (found := there.get(f"./{item.path}")) and found == (item.source.sha256 or await sum_of(item)):
-            sending.skip(item, found)
+    known = [item for item in files if f"./{item.path}" in there]
+    for batch in batches(known):
+        for item, content in zip(batch, await together(content_of(item) for item in batch), strict=True):
+            if content and content[1] == there[f"./{item.path}"]:
+                sending.skip(item, *content)
     waiting = [item for item in items if item.path not in sending.entries]
     _check_room(waiting, attempt, room)
     await sending.send(waiting)

@@ -7,6 +7,7 @@ import shutil
 import stat
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -34,7 +35,7 @@ class FileStorage:
     async def read(self, source: Source) -> AsyncIterator[bytes]:
         reading = _Reading(source.address)
         try:
-            while chunk := await uncut(reading.next):
+            while not reading.over and (chunk := await uncut(reading.next)):
                 yield chunk
         finally:
             reading.close()
@@ -44,11 +45,13 @@ class FileStorage:
         part = Part(root, path)
         with _told(root, path):
             try:
-                await uncut(part.open)
+                held = bytearray()
                 async for chunk in chunks:
-                    data = chunk
-                    await uncut(lambda data=data: part.write(data))  # type: ignore[misc]  # mypy: defaults of lambdas
-                await uncut(lambda: part.commit(mode))
+                    held += chunk
+                    if len(held) >= CHUNK:
+                        await uncut(partial(part.write, bytes(held)))
+                        held.clear()
+                await uncut(partial(part.commit, bytes(held), mode))
             except BaseException:
                 part.discard()
                 raise
@@ -100,11 +103,9 @@ class _Reading:
         self._address = address
         self._file = -1
         self._seen = 0
-        self._over = False
+        self.over = False
 
     def next(self) -> bytes:
-        if self._over:
-            return b""
         try:
             return self._next()
         except (FileNotFoundError, NotADirectoryError):
@@ -123,7 +124,7 @@ class _Reading:
         data = os.read(self._file, CHUNK)
         self._seen += len(data)
         if len(data) < CHUNK and self._seen >= self._status.st_size:
-            self._over = True
+            self.over = True
             self._check()
             self.close()
         elif not data:
@@ -147,7 +148,7 @@ class _Reading:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
-        self._over = True
+        self.over = True
 
 
 def _link(root: Path, path: str, target: str) -> None:

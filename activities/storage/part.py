@@ -10,7 +10,7 @@ from howdah.activities.storage.beneath import folder_of
 
 
 class Part:
-    """Blocking. After `open`, end with `commit` or `discard`.
+    """Blocking. It is opened by the first `write` or `commit`, and ended by `commit` or `discard`.
 
     The temporary name follows from the final one and is locked while it is written: what a killed
     process left behind is used again and does not pile up. When somebody else is writing the same file,
@@ -23,17 +23,16 @@ class Part:
         self._name = f".howdah-{digest}.part"
         self._file = -1
 
-    def open(self) -> None:
-        with folder_of(self.root, self.path, make=True) as (folder, _):
-            self._file = self._locked(folder)
-            os.ftruncate(self._file, 0)
-
     def write(self, data: bytes) -> None:
+        if self._file < 0:
+            self._open()
         view = memoryview(data)
         while view:
             view = view[os.write(self._file, view) :]
 
-    def commit(self, mode: int) -> None:
+    def commit(self, last: bytes, mode: int) -> None:
+        """Write the last bytes and give the file its name. All in one, for most files are small."""
+        self.write(last)
         os.fchmod(self._file, mode & 0o777 | 0o600)
         os.fsync(self._file)
         with folder_of(self.root, self.path) as (folder, name):
@@ -52,6 +51,11 @@ class Part:
             pass
         finally:
             self._close()
+
+    def _open(self) -> None:
+        with folder_of(self.root, self.path, make=True) as (folder, _):
+            self._file = self._locked(folder)
+            os.ftruncate(self._file, 0)
 
     def _close(self) -> None:
         os.close(self._file)

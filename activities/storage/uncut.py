@@ -12,11 +12,11 @@ async def uncut(work: Callable[[], T]) -> T:
 
     A thread cannot be stopped: files it still uses must not be closed or removed under it.
     """
-    task = asyncio.ensure_future(asyncio.to_thread(work))
+    task = asyncio.get_running_loop().run_in_executor(None, work)
     try:
-        return await asyncio.shield(task)
+        await asyncio.wait([task])
     except asyncio.CancelledError:
         await asyncio.wait([task])
-        if not task.cancelled():
-            task.exception()
+        task.exception()  # looked at: nobody else will
         raise
+    return task.result()

@@ -140,5 +140,5 @@ def _read_only(address: str) -> NoReturn:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Reading the certificates takes 20 ms or more: once for all."""
-    return httpx.create_ssl_context(trust_env=False)
+    """Reading the certificates takes 20 ms or more: once for all. `SSL_CERT_FILE` names those of a private network."""
+    return httpx.create_ssl_context()

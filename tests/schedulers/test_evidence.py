@@ -12,13 +12,14 @@ from howdah.models.causes import FailureCause
 START = StartRecord(native_id="12", host="n1", started=100)
 
 
-def end(code: int) -> EndRecord:
-    return EndRecord(exit_code=code, started=100, ended=160, host="n1")
+def end(code: int, *signals: str) -> EndRecord:
+    return EndRecord(exit_code=code, signals=signals, started=100, ended=160, host="n1")
 
 
 def seen(
     *,
     record: int | None = None,
+    signals: tuple[str, ...] = (),
     queue: Witness | str | None = None,
     accounting: Witness | str | None = None,
     words: Witness | None = None,
@@ -28,7 +29,7 @@ def seen(
         key="hd-x",
         start=START if started else None,
         claimed_by="12" if started else None,
-        end=None if record is None else end(record),
+        end=None if record is None else end(record, *signals),
         queue=witness(queue, native_id="12") if isinstance(queue, str) else queue,
         accounting=witness(accounting, native_id="12") if isinstance(accounting, str) else accounting,
         words=words,
@@ -46,6 +47,11 @@ TIME_LIMIT = Witness(state=S.FAILED, word="*** DUE TO TIME LIMIT ***", cause=C.W
         (seen(record=0), S.COMPLETED, None, 0),
         (seen(record=0, queue="RUNNING"), S.COMPLETED, None, 0),
         (seen(record=0, queue="TIMEOUT"), S.COMPLETED, None, 0),
+        (seen(record=0, signals=("TERM",), queue="CANCELLED"), S.CANCELLED, C.CANCELLED_OUTSIDE, 0),
+        (seen(record=0, signals=("CONT", "TERM"), queue="TIMEOUT"), S.FAILED, C.WALLTIME, 0),
+        (seen(record=0, signals=("TERM",), queue="COMPLETED"), S.COMPLETED, None, 0),
+        (seen(record=0, signals=("TERM",)), S.COMPLETED, None, 0),
+        (seen(record=0, signals=("USR1",), queue="RUNNING"), S.COMPLETED, None, 0),
         (seen(record=3, queue="FAILED"), S.FAILED, C.PROGRAM_EXIT, 3),
         (seen(record=3), S.FAILED, C.PROGRAM_EXIT, 3),
         (seen(record=139), S.FAILED, C.PROGRAM_SIGNAL, 139),

@@ -104,10 +104,13 @@ async def test_a_submission_that_timed_out_but_was_taken_is_found_and_not_repeat
     start_slurm: StartSlurm, scratch: Path, tmp_path: Path
 ) -> None:
     slurm = start_slurm(MessageTimeout="3")
-    bench = slurm_bench(slurm, scratch)
+    freezing = tmp_path / "first" / "sbatch"
+    freezing.parent.mkdir()
+    freezing.write_text(f'#!/bin/sh\nkill -STOP {slurm.controller_pid}\nPATH=${{PATH#*:}} exec sbatch "$@"\n')
+    freezing.chmod(0o755)
+    bench = slurm_bench(slurm, scratch, freezing.parent)
     ledger = Ledger(bench.shell, str(tmp_path / "ledger"))
     attempt = await bench.prepare(ledger.entry)
-    slurm.freeze()
     try:
         with pytest.raises(OutcomeUnknown, match="lost") as unknown:
             await bench.shell.ask(bench.scheduler.submit(attempt))

@@ -64,23 +64,25 @@ Snapshot = dict[bytes, tuple[str, bytes, int]]
 def snapshot(root: Path) -> Snapshot:
     """All below `root` but the control folder: kind, content or target, permission bits of files."""
     found: Snapshot = {}
-    top = os.fsencode(root)
-    for here, folders, files in os.walk(top):
-        if here == top and b".howdah" in folders:
-            folders.remove(b".howdah")
+    for here, folders, files in os.walk(root):
+        if Path(here) == root and ".howdah" in folders:
+            folders.remove(".howdah")
         for name in [*folders, *files]:
-            path = os.path.join(here, name)
-            found[os.path.relpath(path, top)] = _what(path)
+            path = Path(here) / name
+            found[os.fsencode(path.relative_to(root))] = _what(path)
     return found
 
 
-def _what(path: bytes) -> tuple[str, bytes, int]:
-    if os.path.islink(path):
-        return "link", os.readlink(path), 0
-    if os.path.isdir(path):
+def _what(path: Path) -> tuple[str, bytes, int]:
+    if path.is_symlink():
+        return "link", os.fsencode(path.readlink()), 0
+    if path.is_dir():
         return "folder", b"", 0
-    with open(path, "rb") as stream:
-        return "file", stream.read(), os.stat(path).st_mode & 0o777
+    return "file", path.read_bytes(), path.stat().st_mode & 0o777
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def files_of(found: Snapshot) -> Snapshot:

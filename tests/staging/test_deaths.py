@@ -1,4 +1,4 @@
-"""The way to the site dies anywhere, again and again: nothing wrong ever has its final name, and both ends end right."""
+"""The way to the site dies anywhere, again and again: no file is ever half there under its name; all is in the end."""
 
 import random
 import shutil

@@ -1,6 +1,7 @@
 """Whatever goes in comes out byte for byte, or is refused by name."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,21 +33,19 @@ Thing = tuple[int, int] | bytes | None
 
 def build(root: Path, tree: dict[bytes, Thing]) -> None:
     """Files, links and empty folders; a path that another one made impossible is left out."""
-    os.mkdir(root)
+    root.mkdir()
     for path, thing in tree.items():
-        place = os.path.join(os.fsencode(root), path)
-        try:
-            os.makedirs(os.path.dirname(place), exist_ok=True)
+        place = root / os.fsdecode(path)
+        with suppress(OSError):
+            place.parent.mkdir(parents=True, exist_ok=True)
             if thing is None:
-                os.mkdir(place)
+                place.mkdir()
             elif isinstance(thing, bytes):
-                os.symlink(thing, place)
+                place.symlink_to(os.fsdecode(thing))
             else:
-                with open(place, "xb") as stream:
+                with place.open("xb") as stream:
                     stream.write(os.urandom(thing[0]))
-                os.chmod(place, thing[1])
-        except OSError:
-            continue
+                place.chmod(thing[1])
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])

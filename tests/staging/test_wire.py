@@ -86,8 +86,7 @@ def test_tar_streams_are_what_tarfile_reads() -> None:
 def test_sums_are_read_as_sha256sum_prints_them(tmp_path_factory: pytest.TempPathFactory, names: set[bytes]) -> None:
     folder = tmp_path_factory.mktemp("sums")
     for name in names:
-        with open(os.path.join(os.fsencode(folder), name), "wb") as stream:
-            stream.write(name)
+        (folder / os.fsdecode(name)).write_bytes(name)
     if names:
         paths = [b"./" + name for name in names]
         out = subprocess.run(["sha256sum", *paths], cwd=folder, capture_output=True, check=True).stdout

@@ -150,7 +150,12 @@ class Environment(Data):
 class Retry(Data):
     """Which failures are answered with a new attempt, and how many attempts there are in all."""
 
-    on: tuple[FailureCause, ...] = (FailureCause.NODE_FAILURE, FailureCause.PREEMPTED, FailureCause.LOST)
+    on: tuple[FailureCause, ...] = (
+        FailureCause.NODE_FAILURE,
+        FailureCause.PREEMPTED,
+        FailureCause.LOST,
+        FailureCause.LAUNCH_FAILURE,
+    )
     attempts: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
 
 

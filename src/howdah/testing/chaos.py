@@ -158,6 +158,9 @@ class Chaos:
         self.cluster.slurm.kill_controller()
         time.sleep(self.random.uniform(0.1, 1.5))
         self.cluster.slurm.start_controller()
+        # A controller that forgot its last seconds gives ids away again that its node still knows, and then drains
+        # the node for that. Its operators would look, and resume it.
+        self.cluster.slurm.run("scontrol", "update", "NodeName=node", "State=RESUME")
         return True
 
     def _supervisor(self) -> Supervisor | None:

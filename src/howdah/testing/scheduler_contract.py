@@ -24,7 +24,7 @@ from howdah.activities import folder
 from howdah.activities.evidence import decide, is_missing
 from howdah.activities.schedulers import Scheduler
 from howdah.activities.transports.shell import Shell
-from howdah.errors import SiteError
+from howdah.errors import NoSlot, SiteError
 from howdah.models.batch import BatchState, BatchStatus, Sighting
 from howdah.models.causes import FailureCause
 from howdah.models.job import Attempt, Cancelled
@@ -55,6 +55,13 @@ class Bench:
 
     async def look(self, attempt: Attempt, *, closely: bool = False) -> Sighting:
         return (await self.shell.ask(self.scheduler.poll([attempt], closely=closely)))[attempt.key]
+
+    def with_limits(self, **limits: Any) -> Scheduler:
+        """Another of these schedulers, for the same site with other limits."""
+        changed = self.site.limits.model_copy(update=limits)
+        kind: Any = type(self.scheduler)
+        made: Scheduler = kind(self.site.model_copy(update={"limits": changed}))
+        return made
 
     async def until(self, attempt: Attempt, wanted: Callable[[BatchStatus], bool]) -> BatchStatus:
         """Look as a monitor does until `wanted` holds: closely when there is an end."""
@@ -304,3 +311,15 @@ async def _refused(bench: Bench, attempt: Attempt, cause: FailureCause, words: s
         await bench.shell.ask(bench.scheduler.submit(attempt))
     assert refused.value.cause is cause
     assert not refused.value.transient
+
+    async def test_a_full_site_takes_no_more(self, bench: Bench) -> None:
+        first = await bench.submitted("until [ -e go ]; do sleep 0.1; done")
+        full = bench.with_limits(submitted=1)
+        second = await bench.prepare("true")
+        with pytest.raises(NoSlot):
+            await bench.shell.ask(full.submit(second))
+        assert (await bench.shell.ask(full.submit(first))).found, "what is there already is not in its own way"
+        await bench.shell.run(f"touch {first.folder}/go")
+        await bench.end(first)
+        assert not (await bench.shell.ask(bench.scheduler.submit(second))).found
+        await bench.end(second)

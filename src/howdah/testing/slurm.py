@@ -156,6 +156,10 @@ class PrivateSlurm:
         """SIGKILL, as a crash of its machine: what it did not save within the last seconds is forgotten."""
         self._end("slurmctld")
 
+    @property
+    def controller_pid(self) -> int:
+        return self._daemons["slurmctld"].pid
+
     def freeze(self, daemon: str = "slurmctld") -> None:
         self._daemons[daemon].send_signal(signal.SIGSTOP)
 
