@@ -42,7 +42,8 @@ class SiteQuestions:
         found = list(await self.transport.check())
         try:
             found.append(await self.shell.ask(folder.check_scratch(self.site)))
-            found.extend(await self.shell.ask(self.scheduler.check()))
+            of_scheduler = await self.shell.ask(self.scheduler.check())
+            found += of_scheduler
         except SiteError as error:
             found.append(Check(name=self.site.kind, ok=False, found=error.message, hint=error.hint))
         return Checks(checks=tuple(found))

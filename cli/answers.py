@@ -1,14 +1,13 @@
 """What commands answer. A view shows them: as text for people, or as the JSON that programs build on."""
 
-from datetime import datetime
 from typing import Any
 
 from pydantic import RootModel, model_serializer
 
-from howdah.models.answers import Check, Explanation
+from howdah.models.answers import Check, Explanation, WorkerRow
 from howdah.models.data import Data
 from howdah.models.job import Collected
-from howdah.models.progress import Live, Progress
+from howdah.models.progress import Headline, Live, Progress
 from howdah.models.sites import Site
 from howdah.models.states import JobState
 
@@ -44,22 +43,7 @@ class Plan(Data):
     script: str
 
 
-class Row(Data):
-    """A line of `howdah list`: the first fields of Progress."""
-
-    id: str
-    name: str
-    state: JobState
-    job_type: str
-    site: str
-    owner: str
-    project: str | None = None
-    created: datetime
-    started: datetime | None = None
-    ended: datetime | None = None
-
-
-class Experiments(RootModel[tuple[Row, ...]]):
+class Experiments(RootModel[tuple[Headline, ...]]):
     """Newest first."""
 
 
@@ -158,25 +142,6 @@ class TypeShown(TypeRow):
 
 class Schema(RootModel[dict[str, Any]]):
     """A JSON Schema."""
-
-
-class WorkerRow(Data):
-    """One process, as far as it serves one site (or, without a site, workflows). The fields of
-    howdah.workers.listing.WorkerRow, here because that one needs Temporal."""
-
-    host: str
-    pid: str
-    identity: str
-    queues: tuple[str, ...]
-    site: str | None
-    capabilities: tuple[str, ...]
-    status: str
-    slots_used: int
-    slots_available: int
-    cpu: float
-    memory: float
-    seen: datetime
-    sdk: str
 
 
 class Workers(RootModel[tuple[WorkerRow, ...]]):

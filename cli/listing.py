@@ -9,10 +9,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from howdah import names
 from howdah.cli import completion
-from howdah.cli.answers import Row
 from howdah.cli.ids import LAST, choose, experiment_of, this_user
 from howdah.cli.looking import moment, state_of
 from howdah.errors import UnknownName, UserError
+from howdah.models.progress import Headline
 from howdah.models.states import JobState
 from howdah.plugins import JobType, installed
 from howdah.workers.connection import Connection
@@ -23,7 +23,7 @@ MANY = 1000
 
 async def list_experiments(
     client: Client, *, state: JobState | None = None, site: str | None = None, project: str | None = None, limit: int
-) -> tuple[Row, ...]:
+) -> tuple[Headline, ...]:
     """The newest `limit` experiments. Temporal lists the running first, so the others are asked for apart."""
     wanted = _wanted(state=state, site=site, project=project)
     found = await asyncio.gather(
@@ -93,19 +93,19 @@ def _quoted(value: str) -> str:
     return value
 
 
-async def _rows(client: Client, query: str, limit: int) -> list[Row]:
+async def _rows(client: Client, query: str, limit: int) -> list[Headline]:
     return [row async for row in _each(client, query, limit)]
 
 
-async def _each(client: Client, query: str, limit: int) -> AsyncIterator[Row]:
+async def _each(client: Client, query: str, limit: int) -> AsyncIterator[Headline]:
     async for execution in client.list_workflows(query, limit=limit):
         yield await _row(execution)
 
 
-async def _row(execution: WorkflowExecution) -> Row:
+async def _row(execution: WorkflowExecution) -> Headline:
     told = {pair.key.name: str(pair.value) for pair in execution.typed_search_attributes}
     memo = await execution.memo()
-    return Row(
+    return Headline(
         id=execution.id,
         name=str(memo.get(names.MEMO_NAME, execution.id)),
         state=state_of(told.get(names.STATE), execution.status),

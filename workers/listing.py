@@ -9,7 +9,7 @@ from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerSlotsInfo
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ListWorkersRequest
 from temporalio.client import Client
 
-from howdah.models.data import Data
+from howdah.models.answers import WorkerRow
 from howdah.models.sites import Site
 from howdah.steps.batch import CAPABILITIES, queue
 
@@ -21,27 +21,6 @@ STALE_POLL = timedelta(seconds=75)
 """A poll lasts a minute at most, then the next one is noted."""
 
 RUNNING, STOPPING, LOST = "running", "stopping", "lost"
-
-
-class WorkerRow(Data):
-    """One process, as far as it serves one site (or, without a site, workflows).
-
-    `cpu` and `memory` are fractions of its whole host. `slots_*` count activities, or workflow tasks.
-    """
-
-    host: str
-    pid: str
-    identity: str
-    queues: tuple[str, ...]
-    site: str | None
-    capabilities: tuple[str, ...]
-    status: str
-    slots_used: int
-    slots_available: int
-    cpu: float
-    memory: float
-    seen: datetime
-    sdk: str
 
 
 async def list_workers(client: Client) -> list[WorkerRow]:

@@ -37,8 +37,9 @@ class HpcJob(Supervised):
 
     @workflow.run
     async def run(self, job: Job) -> Progress:
+        life = asyncio.timeout(self._seconds_to_live())
         try:
-            async with asyncio.timeout(self._seconds_to_live()) as life:
+            async with life:
                 await self._embargo()
                 await self._attempts()
         except JobFailed as failed:
@@ -90,13 +91,12 @@ class HpcJob(Supervised):
         self.gone = False
         batch_job = await self.step(batch.submit, attempt, at=attempt.site, state=JobState.SUBMITTING)
         self.chronicle.note_attempt(native_id=batch_job.native_id)
-        state = BatchState.QUEUED
-        while not state.is_final:
-            watch = Watch(attempt=attempt, native_id=batch_job.native_id, known=state)
-            status = await self.step(batch.monitor, watch, at=attempt.site, state=state.shown)
-            state = status.state
+        status = BatchStatus(state=BatchState.QUEUED)
+        while not status.state.is_final:
+            watch = Watch(attempt=attempt, native_id=batch_job.native_id, known=status.state)
+            status = await self.step(batch.monitor, watch, at=attempt.site, state=status.state.shown)
             self.chronicle.saw(status)
-        self.gone = state is not BatchState.LOST
+        self.gone = status.state is not BatchState.LOST
         return status
 
     async def _bring_home(self, attempt: Attempt, status: BatchStatus) -> None:

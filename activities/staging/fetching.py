@@ -106,6 +106,8 @@ class Fetching:
                 item = next((one for one in waiting if _name(one.found) == member.name), None)
                 if item is None:
                     raise OutcomeUnknown(f"The site sent {printable(member.name)!r}, which was not asked for.")
+                if member.size > self._sizes.pack_bytes:  # it has grown since it was listed: another round
+                    continue
                 read.append((item, b"".join([chunk async for chunk in reader.content()])))
                 if len(read) == AT_ONCE:
                     await together(self._store(item, _once(data)) for item, data in read)

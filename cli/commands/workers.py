@@ -48,13 +48,12 @@ async def start(
 
 async def list_(view: View) -> ExitCode:
     """List the workers that the server knows of."""
-    from howdah.cli.answers import WorkerRow, Workers
+    from howdah.cli.answers import Workers
     from howdah.workers.connection import connect
     from howdah.workers.listing import list_workers
 
     connection = await connect()
-    rows = await list_workers(connection.client)
-    view.show(Workers(tuple(WorkerRow.model_validate(row.model_dump()) for row in rows)))
+    view.show(Workers(tuple(await list_workers(connection.client))))
     return ExitCode.DONE
 
 

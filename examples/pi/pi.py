@@ -7,15 +7,14 @@ import argparse
 import csv
 import json
 import math
-import os
 import random
 import time
+from pathlib import Path
 
 
 def main():
     options = read_options()
-    with open(options.settings) as file:
-        settings = json.load(file)
+    settings = json.loads(Path(options.settings).read_text())
     source = random.Random(settings["seed"])
     batch = max(options.points // settings["batches"], 1)
     began = time.time()
@@ -27,7 +26,7 @@ def main():
         thrown += number
         estimate = 4 * inside / thrown
         rows.append((thrown, estimate, abs(estimate - math.pi)))
-        print("%8d points: pi is about %.6f" % (thrown, estimate), flush=True)
+        print(f"{thrown:8} points: pi is about {estimate:.6f}", flush=True)
     write_down(rows, seconds=time.time() - began)
 
 
@@ -48,14 +47,15 @@ def throw(number, source):
 
 
 def write_down(rows, seconds):
-    os.makedirs("tables", exist_ok=True)
-    with open(os.path.join("tables", "convergence.csv"), "w", newline="") as file:
+    tables = Path("tables")
+    tables.mkdir(exist_ok=True)
+    with (tables / "convergence.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("points", "estimate", "error"))
         writer.writerows(rows)
     points, estimate, error = rows[-1]
-    with open("pi.json", "w") as file:
-        json.dump({"points": points, "pi": estimate, "error": error, "seconds": round(seconds, 3)}, file, indent=2)
+    found = {"points": points, "pi": estimate, "error": error, "seconds": round(seconds, 3)}
+    Path("pi.json").write_text(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":

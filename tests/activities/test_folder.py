@@ -107,8 +107,8 @@ async def test_a_folder_outside_the_scratch_is_never_removed(
     assert elsewhere.is_dir()
 
 
-async def read(shell: Shell, attempt: Attempt, offset: int = 0, **more: int) -> LogChunk:
-    return await shell.ask(folder.read_log(ReadLog(attempt=attempt, offset=offset, **more)))
+async def read(shell: Shell, attempt: Attempt, offset: int = 0, limit: int = 1000) -> LogChunk:
+    return await shell.ask(folder.read_log(ReadLog(attempt=attempt, offset=offset, limit=limit)))
 
 
 async def test_a_log_is_read_on_from_where_one_stood(shell: Shell, made: Attempt) -> None:

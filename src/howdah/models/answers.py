@@ -1,5 +1,7 @@
 """What a site is asked from outside a workflow, and its answers."""
 
+from datetime import datetime
+
 from howdah.models.batch import BatchStatus, Sighting
 from howdah.models.data import Data
 from howdah.models.job import Attempt
@@ -48,3 +50,24 @@ class Check(Data):
 
 class Checks(Data):
     checks: tuple[Check, ...]
+
+
+class WorkerRow(Data):
+    """One process, as far as it serves one site (or, without a site, workflows).
+
+    `cpu` and `memory` are fractions of its whole host. `slots_*` count activities, or workflow tasks.
+    """
+
+    host: str
+    pid: str
+    identity: str
+    queues: tuple[str, ...]
+    site: str | None
+    capabilities: tuple[str, ...]
+    status: str
+    slots_used: int
+    slots_available: int
+    cpu: float
+    memory: float
+    seen: datetime
+    sdk: str

@@ -62,8 +62,8 @@ class Failure(Data):
     hint: str = ""
 
 
-class Progress(Data):
-    """An experiment as it stands."""
+class Headline(Data):
+    """An experiment in one line, as `howdah list` shows it."""
 
     id: str
     name: str
@@ -75,6 +75,11 @@ class Progress(Data):
     created: datetime
     started: datetime | None = None
     ended: datetime | None = None
+
+
+class Progress(Headline):
+    """An experiment as it stands."""
+
     results: str | None = None
     attempts: tuple[AttemptRecord, ...] = ()
     outputs: tuple[OutputFile, ...] = ()

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 from howdah.testing.cluster import PrivateCluster
@@ -160,7 +161,8 @@ class Chaos:
         self.cluster.slurm.start_controller()
         # A controller that forgot its last seconds gives ids away again that its node still knows, and then drains
         # the node for that. Its operators would look, and resume it.
-        self.cluster.slurm.run("scontrol", "update", "NodeName=node", "State=RESUME")
+        with suppress(CalledProcessError):  # it was not drained
+            self.cluster.slurm.run("scontrol", "update", "NodeName=node", "State=RESUME")
         return True
 
     def _supervisor(self) -> Supervisor | None:

@@ -305,13 +305,6 @@ class SchedulerContract:
         checks = await bench.shell.ask(bench.scheduler.check())
         assert [check for check in checks if not check.ok] == []
 
-
-async def _refused(bench: Bench, attempt: Attempt, cause: FailureCause, words: str) -> None:
-    with pytest.raises(SiteError, match=words) as refused:
-        await bench.shell.ask(bench.scheduler.submit(attempt))
-    assert refused.value.cause is cause
-    assert not refused.value.transient
-
     async def test_a_full_site_takes_no_more(self, bench: Bench) -> None:
         first = await bench.submitted("until [ -e go ]; do sleep 0.1; done")
         full = bench.with_limits(submitted=1)
@@ -323,3 +316,10 @@ async def _refused(bench: Bench, attempt: Attempt, cause: FailureCause, words: s
         await bench.end(first)
         assert not (await bench.shell.ask(bench.scheduler.submit(second))).found
         await bench.end(second)
+
+
+async def _refused(bench: Bench, attempt: Attempt, cause: FailureCause, words: str) -> None:
+    with pytest.raises(SiteError, match=words) as refused:
+        await bench.shell.ask(bench.scheduler.submit(attempt))
+    assert refused.value.cause is cause
+    assert not refused.value.transient

@@ -39,8 +39,8 @@ def main() -> None:
         empty = Path(folder) / "empty.sh"
         empty.write_text("")
         record("sbatch_empty_script", "sbatch", "--parsable", str(empty))
-        for options in ((), ("137",)):
-            slurm.run("sbatch", f"--job-name={KEY}", "--output=/dev/null", str(script), *options)
+        for code in ("0", "137"):
+            slurm.run("sbatch", f"--job-name={KEY}", "--output=/dev/null", str(script), code)
         slurm.run("sbatch", "--job-name=odd\nname|x", "--partition=down", "--output=/dev/null", str(script))
         rows = slurm.until(lambda rows: [row.state for row in rows][-3:] == ["COMPLETED", "FAILED", "PENDING"])
         record("squeue_rows", "squeue", "--noheader", "--states=all", "--sort=i", "--format=MARK|%i|%F|%T|%r|%j")

@@ -1,0 +1,74 @@
+"""The same through a real sshd, whose connections die under way."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from howdah.activities.staging import stage_in, stage_out
+from howdah.activities.transports.shell import Shell
+from howdah.activities.transports.ssh import SshTransport
+from howdah.errors import SiteError
+from howdah.models.progress import Live
+from howdah.models.sites import Site
+from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
+from tests.staging.house import SMALL, House, silent, snapshot
+
+pytestmark = pytest.mark.sshd
+
+
+@pytest.fixture
+async def far(tmp_path: Path) -> AsyncIterator[tuple[PrivateSshd, Shell]]:
+    try:
+        find_sshd()
+    except SshdMissing as missing:
+        pytest.skip(str(missing))
+    with PrivateSshd(tmp_path / "sshd") as server:
+        site = Site(name="far", kind="fork", ssh=server.alias, ssh_config=str(server.ssh_config))
+        shell = Shell(SshTransport(site))
+        yield server, shell
+        await shell.close()
+
+
+def fill(root: Path) -> None:
+    root.mkdir()
+    for number in range(10):
+        (root / f"small {number}").write_bytes(os.urandom(300))
+    (root / "large").write_bytes(os.urandom(20 << 20))
+
+
+async def test_files_go_there_and_back(house: House, far: tuple[PrivateSshd, Shell]) -> None:
+    fill(house.base / "tree")
+    await stage_in(far[1], house.attempt(["tree"]), tell=silent, sizes=SMALL)
+    assert snapshot(house.folder / "tree") == snapshot(house.base / "tree")
+    await stage_out(far[1], house.collect(["tree"]), tell=silent, sizes=SMALL)
+    assert snapshot(house.results / "tree") == snapshot(house.base / "tree")
+
+
+async def test_a_connection_that_dies_half_way_leaves_no_half_file(
+    house: House, far: tuple[PrivateSshd, Shell]
+) -> None:
+    server, shell = far
+    fill(house.base / "tree")
+    dead = False
+
+    def kill_half_way(live: Live) -> None:
+        nonlocal dead
+        if not dead and live.bytes_done > 5 << 20:
+            dead = True
+            server.kill_connections()
+
+    for work, there in (
+        (lambda: stage_in(shell, house.attempt(["tree"]), tell=kill_half_way, sizes=SMALL), house.folder),
+        (lambda: stage_out(shell, house.collect(["tree"]), tell=kill_half_way, sizes=SMALL), house.results),
+    ):
+        dead = False
+        with pytest.raises(SiteError) as caught:
+            async with asyncio.timeout(60):
+                await work()
+        assert caught.value.transient
+        assert not (there / "tree" / "large").exists()
+        await work()
+        assert snapshot(there / "tree") == snapshot(house.base / "tree")
