@@ -58,7 +58,7 @@ def _form(part: dict[str, Any], schema: dict[str, Any]) -> str:
     if "$ref" in part:
         name = part["$ref"].rpartition("/")[2]
         inner = schema["$defs"][name]
-        return " | ".join(inner["enum"]) if "enum" in inner else name
+        return _one_of(inner["enum"]) if "enum" in inner else name
     if "anyOf" in part:
         return " or ".join(_form(one, schema) for one in part["anyOf"] if one.get("type") != "null")
     if part.get("type") == "array":
@@ -76,3 +76,7 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "none"
     return "none" if value in (None, {}) else str(value)
+
+
+def _one_of(words: list[str]) -> str:
+    return " | ".join(words if len(words) <= 6 else [*words[:2], f"... {len(words)} words, see: howdah type schema"])

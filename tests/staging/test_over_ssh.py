@@ -2,16 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from howdah.activities.staging import stage_in, stage_out
+from howdah.activities.storage import Source
+from howdah.activities.storage.file import FileStorage
 from howdah.activities.transports.shell import Shell
 from howdah.activities.transports.ssh import SshTransport
 from howdah.errors import SiteError
-from howdah.models.progress import Live
 from howdah.models.sites import Site
 from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
 from tests.staging.house import SMALL, House, silent, snapshot
@@ -48,22 +49,39 @@ async def test_files_go_there_and_back(house: House, far: tuple[PrivateSshd, She
 
 
 async def test_a_connection_that_dies_half_way_leaves_no_half_file(
-    house: House, far: tuple[PrivateSshd, Shell]
+    house: House, far: tuple[PrivateSshd, Shell], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, shell = far
     fill(house.base / "tree")
     dead = False
 
-    def kill_half_way(live: Live) -> None:
+    async def dying(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         nonlocal dead
-        if not dead and live.bytes_done > 5 << 20:
-            dead = True
-            server.kill_connections()
+        passed = 0
+        async for chunk in chunks:
+            passed += len(chunk)
+            if passed > 5 << 20 and not dead:
+                dead = True
+                server.kill_connections()
+            yield chunk
 
-    for work, there in (
-        (lambda: stage_in(shell, house.attempt(["tree"]), tell=kill_half_way, sizes=SMALL), house.folder),
-        (lambda: stage_out(shell, house.collect(["tree"]), tell=kill_half_way, sizes=SMALL), house.results),
-    ):
+    read, write = FileStorage.read, FileStorage.write
+
+    def read_dying(self: FileStorage, source: Source) -> AsyncIterator[bytes]:
+        return dying(read(self, source))
+
+    async def write_dying(
+        self: FileStorage, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int
+    ) -> str:
+        return await write(self, address, path, dying(chunks), mode=mode)
+
+    monkeypatch.setattr(FileStorage, "read", read_dying)
+    monkeypatch.setattr(FileStorage, "write", write_dying)
+    works: list[tuple[Callable[[], Awaitable[object]], Path]] = [
+        (lambda: stage_in(shell, house.attempt(["tree"]), tell=silent, sizes=SMALL), house.folder),
+        (lambda: stage_out(shell, house.collect(["tree"]), tell=silent, sizes=SMALL), house.results),
+    ]
+    for work, there in works:
         dead = False
         with pytest.raises(SiteError) as caught:
             async with asyncio.timeout(60):
