@@ -22,6 +22,14 @@ class Started(Data):
     link: str | None = None
 
 
+class Script(Data):
+    """`script` is what the scheduler runs, `command` the file that it runs in turn: the user's part."""
+
+    site: str
+    script: str
+    command: str
+
+
 class PlannedInput(Data):
     """`size` in bytes; None when only the storage knows."""
 
@@ -40,7 +48,7 @@ class Plan(Data):
     results: str
     inputs: tuple[PlannedInput, ...]
     outputs: tuple[str, ...]
-    script: str
+    script: Script
 
 
 class Experiments(RootModel[tuple[Headline, ...]]):
@@ -94,11 +102,6 @@ class Explained(Data):
 class Fetched(Collected):
     id: str
     to: str
-
-
-class Script(Data):
-    site: str
-    script: str
 
 
 class Sites(RootModel[tuple[Site, ...]]):

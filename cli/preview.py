@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from howdah.activities.schedulers import Scheduler
+from howdah.activities.schedulers.command import render
 from howdah.cli.answers import Plan, PlannedInput, Script
 from howdah.cli.history import read_record
 from howdah.cli.listing import find as find_experiment
@@ -34,18 +35,22 @@ def plan(job: Job, sites: Mapping[str, Site], *, named: bool) -> Plan:
         results=job.results.replace(job.experiment, experiment),
         inputs=tuple(_planned(item, Path(job.base)) for item in job.spec.inputs),
         outputs=tuple(output.path for output in job.spec.outputs),
-        script=batch_script(job, sites),
+        script=future_script(job, sites),
     )
 
 
-def batch_script(job: Job, sites: Mapping[str, Site]) -> str:
-    """The script of the first attempt, with the parts left open that are not known beforehand."""
+def future_script(job: Job, sites: Mapping[str, Site]) -> Script:
+    """What the first attempt would send, with the parts left open that are not known beforehand."""
     site = sites[job.site]
     key = attempt_key(job, job.experiment, RUN, 1)
     attempt = Attempt(job=job, number=1, key=key, site=job.site)
     folder = f"{SCRATCH}/{attempt.subfolder}"
-    text = _scheduler(site).script(attempt.at(folder))
-    return text.replace(folder, "<folder>").replace(SCRATCH, site.scratch).replace(key, "<key>")
+
+    def open_parts(text: str) -> str:
+        return text.replace(folder, "<folder>").replace(SCRATCH, site.scratch).replace(key, "<key>")
+
+    sent = _sent(attempt.at(folder), site)
+    return Script(site=site.name, script=open_parts(sent.script), command=open_parts(sent.command))
 
 
 async def script_of(reference: str, sites: Mapping[str, Site]) -> Script:
@@ -58,13 +63,13 @@ async def script_of(reference: str, sites: Mapping[str, Site]) -> Script:
     record = await read_record(connection.client, handle)
     attempt = attempt_of(record.job, progress)
     site = find_site(attempt.site, dict(sites))
-    folder = attempt.folder or f"{site.scratch}/{attempt.subfolder}"
-    return Script(site=site.name, script=_scheduler(site).script(attempt.at(folder)))
+    return _sent(attempt.at(attempt.folder or f"{site.scratch}/{attempt.subfolder}"), site)
 
 
-def _scheduler(site: Site) -> Scheduler:
+def _sent(attempt: Attempt, site: Site) -> Script:
     scheduler: Scheduler = load(find(SiteKind, site.kind, what="kind of site").scheduler)(site)
-    return scheduler
+    command = render(attempt, site, attempt.folder or "")
+    return Script(site=site.name, script=scheduler.script(attempt), command=command)
 
 
 def _planned(item: Input, base: Path) -> PlannedInput:

@@ -69,8 +69,7 @@ async def script(
     site: SiteName = None,
 ) -> ExitCode:
     """Show the batch script: of an experiment's latest attempt, or as a file would become."""
-    from howdah.cli.answers import Script
-    from howdah.cli.preview import batch_script, script_of
+    from howdah.cli.preview import future_script, script_of
     from howdah.cli.spec_file import parse_settings
     from howdah.cli.starting import planned
     from howdah.config import load_sites
@@ -78,7 +77,7 @@ async def script(
     sites = load_sites()
     if _is_file(what):
         job = planned(what, parse_settings(settings or (), site=site), sites)
-        view.show(Script(site=job.site, script=batch_script(job, sites)))
+        view.show(future_script(job, sites))
     else:
         view.show(await script_of(what, sites))
     return ExitCode.DONE

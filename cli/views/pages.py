@@ -58,7 +58,7 @@ def _(answer: answers.Plan) -> RenderableType:
     for output in answer.outputs:
         places.add_row("output", output)
     places.add_row("results", answer.results)
-    return Group(places, Text(), Text(answer.script.rstrip()))
+    return Group(places, Text(), page(answer.script))
 
 
 @page.register
@@ -88,7 +88,7 @@ def _(answer: answers.Fetched) -> RenderableType:
 
 @page.register
 def _(answer: answers.Script) -> RenderableType:
-    return Text(answer.script.rstrip())
+    return Text(f"{answer.script.rstrip()}\n\n# What it runs, .howdah/command:\n\n{answer.command.rstrip()}")
 
 
 @page.register

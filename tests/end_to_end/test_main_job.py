@@ -79,7 +79,9 @@ def test_the_script_that_is_shown_is_the_script_that_was_sent(lab: Lab) -> None:
     id_ = lab.start("until [ -e go ]; do sleep 0.1; done")
     shown = lab.until(id_, lambda shown: bool(shown["attempts"] and shown["attempts"][0]["native_id"]))
     folder = Path(shown["attempts"][0]["folder"])
-    assert lab.howdah("script", id_).out.rstrip() == (folder / ".howdah" / "script").read_text().rstrip()
+    sent = lab.howdah("script", id_, "--json").json
+    assert sent["script"] == (folder / ".howdah" / "script").read_text()
+    assert sent["command"] == (folder / ".howdah" / "command").read_text()
     (folder / "go").touch()
     assert lab.howdah("watch", id_).code == 0
 

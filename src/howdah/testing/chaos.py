@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import CalledProcessError
+from subprocess import SubprocessError
 from typing import Any
 
 from howdah.testing.cluster import PrivateCluster
@@ -128,6 +128,7 @@ class Chaos:
             "slurmctld": self._kill_controller,
         }
         while not self._over.wait(self.random.uniform(0.3, 2.5)):
+            self._tend_slurm()
             what = self.random.choice(list(targets))
             if targets[what]():
                 self.outcome.kills[what] += 1
@@ -159,11 +160,14 @@ class Chaos:
         self.cluster.slurm.kill_controller()
         time.sleep(self.random.uniform(0.1, 1.5))
         self.cluster.slurm.start_controller()
-        # A controller that forgot its last seconds gives ids away again that its node still knows, and then drains
-        # the node for that. Its operators would look, and resume it.
-        with suppress(CalledProcessError):  # it was not drained
-            self.cluster.slurm.run("scontrol", "update", "NodeName=node", "State=RESUME")
         return True
+
+    def _tend_slurm(self) -> None:
+        """A controller that forgot its last seconds gives ids away again that its node still knows, and then drains
+        the node for that. Its operators would look, and resume it."""
+        with suppress(SubprocessError):
+            if "drain" in self.cluster.slurm.run("sinfo", "--noheader", "--partition=debug", "--format=%T"):
+                self.cluster.slurm.run("scontrol", "update", "NodeName=node", "State=RESUME")
 
     def _supervisor(self) -> Supervisor | None:
         return read(StateFolder(self.cluster.state).supervisor, Supervisor)
@@ -197,6 +201,7 @@ class Chaos:
                     f"time is over; so far:\n{self.outcome}\n{Counter(r['state'] for r in self._listed())}"
                 )
             self._revive()
+            self._tend_slurm()
             time.sleep(1)
 
     def _count(self) -> None:
