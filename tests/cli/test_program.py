@@ -182,7 +182,8 @@ def test_a_dry_run_shows_what_would_be_done_and_starts_nothing(howdah: Howdah, p
         "inputs": [{"path": "pi.py", "source": str(project / "pi.py"), "size": 9}],
         "outputs": ["pi.json"],
     }
-    assert "#!/bin/sh" in script and "<folder>" in script
+    assert "#!/bin/sh" in script["script"] and "<folder>" in script["script"]
+    assert script["command"].endswith("python3 pi.py\n")
     assert sorted(path.name for path in project.iterdir()) == ["experiment.yaml", "pi.py", "sites.toml"]
     assert not (project.parent / "state").exists()
 

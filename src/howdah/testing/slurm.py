@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,7 @@ class PrivateSlurm:
         self.options = {**_OPTIONS, **options}
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._mark = secrets.token_hex(8)
+        self._sockets = Path()
 
     @staticmethod
     def missing() -> str:
@@ -88,7 +90,7 @@ class PrivateSlurm:
         try:
             self._prepare()
             self._start("munged", *self._munge_arguments())
-            _until((self.folder / "munge.socket").exists, "munged made no socket", self.log)
+            _until((self._sockets / "munge.socket").exists, "munged made no socket", self.log)
             self.start_controller()
             self._start("slurmd", "-D", "-N", "node", "-f", str(self.configuration))
             _until(self._node_is_idle, "the node never became idle", self.log)
@@ -172,11 +174,15 @@ class PrivateSlurm:
             self._end(name)
         # Step daemons are nobody's children, but each holds the node daemon's log open.
         end_all(lambda: processes_holding(self.folder))
+        if self._sockets.name:
+            shutil.rmtree(self._sockets, ignore_errors=True)
 
     # how
 
     def _prepare(self) -> None:
-        for folder in (self.folder, self.folder / "state", self.folder / "spool"):
+        # The path of a socket may have 107 bytes, so it must be short.
+        self._sockets = Path(tempfile.mkdtemp(prefix="slurm-"))
+        for folder in (self.folder, self.folder / "state", self._sockets):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o755)  # munged refuses what others could write to
         key = self.folder / "munge.key"
@@ -192,12 +198,12 @@ class PrivateSlurm:
             "ClusterName": "howdah",
             "SlurmctldHost": f"{host}(127.0.0.1)",
             "SlurmctldPort": str(controller),
-            "AuthInfo": f"socket={self.folder}/munge.socket",
+            "AuthInfo": f"socket={self._sockets}/munge.socket",
             "SlurmUser": user,
             "SlurmdUser": user,
             "SlurmctldPidFile": f"{self.folder}/slurmctld.pid",
             "SlurmdPidFile": f"{self.folder}/slurmd.pid",
-            "SlurmdSpoolDir": f"{self.folder}/spool",
+            "SlurmdSpoolDir": str(self._sockets),
             "StateSaveLocation": f"{self.folder}/state",
             "SlurmctldLogFile": f"{self.folder}/slurmctld.log",
             "SlurmdLogFile": f"{self.folder}/slurmd.log",
@@ -220,11 +226,15 @@ class PrivateSlurm:
         # --force: a temporary folder is often below one that others may write to, which munged only warns of then.
         files = {
             "key-file": "munge.key",
-            "socket": "munge.socket",
             "pid-file": "munged.pid",
             "seed-file": "munged.seed",
         }
-        return ("--foreground", "--force", *(f"--{option}={self.folder / file}" for option, file in files.items()))
+        return (
+            "--foreground",
+            "--force",
+            f"--socket={self._sockets}/munge.socket",
+            *(f"--{option}={self.folder / file}" for option, file in files.items()),
+        )
 
     def _start(self, program: str, *arguments: str) -> None:
         found = shutil.which(program, path=_PATH) or program
