@@ -18,7 +18,7 @@ test: $(VENV)/installed-dev  ## set everything up and run all checks and tests
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/pyright
-	$(BIN)/python -P -m pytest $(PYTEST)
+	$(BIN)/python -P -m pytest --numprocesses auto --dist loadfile $(PYTEST)
 
 check: test
 
