@@ -17,7 +17,7 @@ test: $(VENV)/installed-dev  ## set everything up and run all checks and tests
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -P -m pytest --numprocesses auto --dist loadfile $(PYTEST)
 
 check: test
