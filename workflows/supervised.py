@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import TimeoutError as OutOfTime
 
 from howdah import names
 from howdah.models.causes import FailureCause
@@ -162,7 +163,7 @@ def failure_of(error: ActivityError) -> Failure:
     cause: BaseException | None = error.cause
     if isinstance(cause, ApplicationError) and cause.details:
         return Failure.model_validate(cause.details[0])
-    if isinstance(cause, TimeoutError):
+    if isinstance(cause, OutOfTime):
         message = f"{error.activity_type} did not come to an end within its time."
         return Failure(cause=FailureCause.SITE_UNREACHABLE, message=message, hint=FailureCause.SITE_UNREACHABLE.hint)
     message = f"{error.activity_type}: {cause or error}"
