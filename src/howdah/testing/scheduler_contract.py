@@ -85,7 +85,10 @@ class Bench:
         return await self.until(attempt, lambda status: status.state.is_final)
 
     async def running(self, attempt: Attempt) -> BatchStatus:
-        return await self.until(attempt, lambda status: status.state is BatchState.RUNNING)
+        """Until its body has begun: a scheduler calls a job running a moment before."""
+        return await self.until(
+            attempt, lambda status: status.state is BatchState.RUNNING and status.started is not None
+        )
 
     async def gone(self, attempt: Attempt) -> Cancelled:
         """Cancel until it is seen gone."""
