@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -22,12 +23,24 @@ CLOSELY_AT_ONCE = 20
 """So many jobs are looked at closely in one question: it costs a query of the accounting each."""
 
 
+PATIENCE = 120.0
+"""Seconds for which even a refusal may pass (a login server restarted, a file system away) before people are asked."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A look that failed, and for how many seconds none has succeeded."""
+
+    error: SiteError
+    lasted: float
+
+
 @dataclass
 class _Watched:
     """One job, as the watch knows it between two looks."""
 
     attempt: Attempt
-    news: asyncio.Queue[BatchStatus | SiteError] = field(default_factory=asyncio.Queue)
+    news: "asyncio.Queue[BatchStatus | Trouble]" = field(default_factory=asyncio.Queue)
     missing_since: float | None = None
 
 
@@ -39,6 +52,7 @@ class SiteWatch:
         self._watched: dict[str, _Watched] = {}
         self._looking: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._deaf_since: float | None = None
 
     async def change(self, watch: Watch) -> BatchStatus:
         """The status of the job as soon as people would see another state than `watch.known`, or its end."""
@@ -51,14 +65,14 @@ class SiteWatch:
         try:
             while True:
                 news = await watched.news.get()
-                if isinstance(news, SiteError):
-                    if not news.transient:
-                        raise news
-                    report(Live(doing="watching", reason=news.message, since=since))
-                    continue
-                if news.state.is_final or (news.state is not BatchState.UNKNOWN and _differs(news, watch)):
+                if isinstance(news, Trouble):
+                    if news.lasted > PATIENCE and not news.error.transient:
+                        raise news.error
+                    report(Live(doing="watching", reason=news.error.message[:1000], since=since))
+                elif news.state.is_final or (_differs(news, watch) and not watch.until_end):
                     return news
-                report(Live(doing=news.state, reason=news.reason, since=since))
+                else:
+                    report(Live(doing=news.state, reason=news.reason, since=since))
         finally:
             if self._watched.get(watch.attempt.key) is watched:
                 del self._watched[watch.attempt.key]
@@ -71,10 +85,9 @@ class SiteWatch:
             began = time.monotonic()
             now_seen = await self._look()
             took = time.monotonic() - began
-            pause = SOON if now_seen != seen else pause * 1.5
-            seen = now_seen
-            # A slow answer means a busy controller: leave it alone for a while.
-            pause = max(min(pause, self.limits.poll.total_seconds()), took * 20 if took > 1 else 0)
+            pause = SOON if now_seen and now_seen != seen else pause * 1.5
+            seen = now_seen or seen
+            pause = max(min(pause, self.limits.poll.total_seconds()), _rest(took) if now_seen else 0)
             if await self._woken_within(pause):
                 pause = SOON
 
@@ -88,34 +101,42 @@ class SiteWatch:
         return True
 
     async def _look(self) -> dict[str, BatchState]:
-        """One look; every watcher gets his news. Returns what was seen."""
+        """One look; every watcher gets his news. Returns what was seen, nothing when the site did not answer."""
         everybody = dict(self._watched)
-        try:
-            sightings = await self.shell.ask(self.scheduler.poll([item.attempt for item in everybody.values()]))
-            return await self._tell(everybody, sightings)
-        except SiteError as error:
-            for watched in everybody.values():
-                watched.news.put_nowait(error)
-        except Exception as error:
-            # A fault of ours must reach the monitors: a loop that died silently would leave them waiting for ever.
-            fault = SiteError(f"{type(error).__name__}: {error}")
-            for watched in everybody.values():
-                watched.news.put_nowait(fault)
-        return {}
-
-    async def _tell(self, everybody: dict[str, _Watched], sightings: dict[str, Sighting]) -> dict[str, BatchState]:
+        sightings = await self._ask(everybody, closely=False)
+        if sightings is None:
+            return {}
         now = time.monotonic()
         statuses = {
             key: self._judge(item, sightings.get(key, Sighting(key=key)), now) for key, item in everybody.items()
         }
-        odd = [everybody[key].attempt for key, status in statuses.items() if _wants_a_closer_look(status)]
-        for start in range(0, len(odd), CLOSELY_AT_ONCE):
-            some = odd[start : start + CLOSELY_AT_ONCE]
-            closer = await self.shell.ask(self.scheduler.poll(some, closely=True))
-            statuses |= {key: self._judge(everybody[key], sighting, now) for key, sighting in closer.items()}
-        for key, status in statuses.items():
-            everybody[key].news.put_nowait(status)
+        odd = {key: everybody[key] for key, status in statuses.items() if _wants_a_closer_look(status)}
+        for key in statuses.keys() - odd.keys():
+            everybody[key].news.put_nowait(statuses[key])
+        for some in _batches(odd.items(), CLOSELY_AT_ONCE):
+            for key, sighting in (await self._ask(dict(some), closely=True) or {}).items():
+                statuses[key] = self._judge(everybody[key], sighting, now)
+                everybody[key].news.put_nowait(statuses[key])
         return {key: status.state for key, status in statuses.items()}
+
+    async def _ask(self, some: dict[str, _Watched], *, closely: bool) -> dict[str, Sighting] | None:
+        """What the site says of some jobs; None, and their watchers are told, when it says nothing."""
+        try:
+            question = self.scheduler.poll([item.attempt for item in some.values()], closely=closely)
+            sightings = await self.shell.ask(question)
+        except SiteError as error:
+            trouble = error
+        except Exception as error:
+            # A fault of ours must reach the monitors: a loop that died silently would leave them waiting for ever.
+            trouble = SiteError(f"{type(error).__name__}: {error}")
+        else:
+            self._deaf_since = None
+            return sightings
+        now = time.monotonic()
+        self._deaf_since = self._deaf_since or now
+        for watched in some.values():
+            watched.news.put_nowait(Trouble(trouble, lasted=now - self._deaf_since))
+        return None
 
     def _judge(self, watched: _Watched, sighting: Sighting, now: float) -> BatchStatus:
         if not is_missing(sighting):
@@ -137,4 +158,16 @@ def _wants_a_closer_look(status: BatchStatus) -> bool:
 
 
 def _differs(status: BatchStatus, watch: Watch) -> bool:
-    return status.state.shown is not watch.known.shown
+    return status.state is not BatchState.UNKNOWN and status.state.shown is not watch.known.shown
+
+
+def _rest(took: float) -> float:
+    """A slow answer means a busy controller: leave it alone for a while, but never for long."""
+    return min(took * 20, 300.0) if took > 1 else 0.0
+
+
+def _batches(items: Iterable[tuple[str, _Watched]], size: int) -> Iterator[list[tuple[str, _Watched]]]:
+    rest = list(items)
+    while rest:
+        yield rest[:size]
+        rest = rest[size:]

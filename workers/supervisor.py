@@ -173,7 +173,8 @@ class Fleet:
 
     def _rotate_logs(self) -> None:
         for path in self.folder.log("any").parent.glob("*.log"):
-            rotate(path)
+            with suppress(OSError):  # a full disk must not end the fleet
+                rotate(path)
 
 
 async def _after(earlier: "asyncio.Task[None] | None", worker: KeptWorker) -> None:

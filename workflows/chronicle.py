@@ -42,12 +42,25 @@ class Chronicle:
 
     def begin_attempt(self, attempt: Attempt, now: datetime) -> None:
         self._close_attempt(now)
+        self._shorten_failures()
         record = AttemptRecord(number=attempt.number, site=attempt.site, key=attempt.key)
         self.note(attempts=(*self.progress.attempts, record), site=attempt.site, failure=None)
 
     def _close_attempt(self, now: datetime) -> None:
         if self.progress.attempts and self.progress.attempts[-1].ended is None:
             self.note_attempt(ended=now, state=JobState.FAILED)
+
+    def _shorten_failures(self) -> None:
+        """The long words of earlier attempts would add up to more than a history can hold."""
+        self.note(attempts=tuple(map(_shortened, self.progress.attempts)))
+
+    def seen_gone(self, number: int) -> None:
+        """Nothing of this attempt can be at its site any more."""
+        attempts = (
+            record.model_copy(update={"gone": True}) if record.number == number else record
+            for record in self.progress.attempts
+        )
+        self.note(attempts=tuple(attempts))
 
     def note_attempt(self, **changes: Any) -> None:
         *before, last = self.progress.attempts
@@ -97,4 +110,17 @@ class Chronicle:
 
 
 def _moment(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    """None, too, for a number that no clock shows: a broken one at the site must not stop the workflow."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _shortened(record: AttemptRecord) -> AttemptRecord:
+    if record.failure is None:
+        return record
+    short = {"stderr_tail": "", "scheduler_says": record.failure.scheduler_says[:500]}
+    return record.model_copy(update={"failure": record.failure.model_copy(update=short)})

@@ -10,12 +10,15 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 from howdah import names
 from howdah.models.batch import BatchStatus
 from howdah.models.causes import FailureCause
-from howdah.models.job import Attempt, Collect, Job, Resolution, Watch
+from howdah.models.job import Attempt, Collect, Collected, Job, Resolution, Watch
 from howdah.models.progress import AttemptRecord, Failure, Progress
 from howdah.models.spec import Keep
 from howdah.models.states import BatchState, JobState
 from howdah.steps import batch
 from howdah.workflows.supervised import JobFailed, Resubmit, Supervised, failure_of, must_finish, stop_if_cancelled
+
+MOST_CHANGES = 200
+"""Of one batch job's state. A site that suspends and resumes jobs all the time would fill the history."""
 
 
 @workflow.defn(name=names.HPC)
@@ -41,6 +44,7 @@ class HpcJob(Supervised):
         try:
             async with life:
                 await self._embargo()
+                await self._settle_earlier()
                 await self._attempts()
         except JobFailed as failed:
             raise self._end(JobState.FAILED, failed.failure) from None
@@ -67,7 +71,7 @@ class HpcJob(Supervised):
             except JobFailed as failed:
                 self.chronicle.failed(failed.failure)
                 retry = self.job.spec.retry
-                if failed.failure.cause not in retry.on or self.tries >= retry.attempts:
+                if failed.given_up or failed.failure.cause not in retry.on or self.tries >= retry.attempts:
                     raise
             stop_if_cancelled()
 
@@ -82,26 +86,46 @@ class HpcJob(Supervised):
 
             undo.push_async_exit(partial(self._cancel, attempt))
             status = await self._submit_and_monitor(attempt)
-            await self._bring_home(attempt, status)
+            collect = Collect(attempt=attempt, status=status)
             if status.state is not BatchState.COMPLETED:
+                await self._save_what_is_there(collect)
                 raise JobFailed(_failure(status))
+            self._home(await self.step(batch.stage_out, collect, at=attempt.site, state=JobState.STAGING_OUT))
 
     async def _submit_and_monitor(self, attempt: Attempt) -> BatchStatus:
         """From the scheduler's acceptance to the end of the batch job."""
         self.gone = False
+        self.chronicle.note_attempt(gone=False)
         batch_job = await self.step(batch.submit, attempt, at=attempt.site, state=JobState.SUBMITTING)
         self.chronicle.note_attempt(native_id=batch_job.native_id)
         status = BatchStatus(state=BatchState.QUEUED)
+        changes = 0
         while not status.state.is_final:
-            watch = Watch(attempt=attempt, native_id=batch_job.native_id, known=status.state)
+            changes += 1
+            watch = Watch(
+                attempt=attempt,
+                native_id=batch_job.native_id,
+                known=status.state,
+                until_end=changes > MOST_CHANGES,
+            )
             status = await self.step(batch.monitor, watch, at=attempt.site, state=status.state.shown)
             self.chronicle.saw(status)
-        self.gone = status.state is not BatchState.LOST
+        if status.state is not BatchState.LOST:
+            self._seen_gone(attempt)
         return status
 
-    async def _bring_home(self, attempt: Attempt, status: BatchStatus) -> None:
-        collect = Collect(attempt=attempt, status=status)
-        collected = await self.step(batch.stage_out, collect, at=attempt.site, state=JobState.STAGING_OUT)
+    async def _save_what_is_there(self, collect: Collect) -> None:
+        """Of a job that failed. That this fails, too, must not hide why the job did."""
+        stop_if_cancelled()
+        self.enter(JobState.STAGING_OUT)
+        try:
+            self._home(await self.once(batch.stage_out, collect, at=collect.attempt.site))
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise asyncio.CancelledError from error
+            self.chronicle.warn(f"What the job left could not be brought home: {failure_of(error).message}")
+
+    def _home(self, collected: Collected) -> None:
         self.chronicle.note(outputs=collected.outputs)
         self.chronicle.warn(*collected.warnings)
 
@@ -110,24 +134,48 @@ class HpcJob(Supervised):
         if self.gone:
             return
         stopped = kind is not None and issubclass(kind, asyncio.CancelledError)
-        state = JobState.CANCELLING if stopped else self.chronicle.progress.state
+        now = self.chronicle.progress.state
+        state = JobState.CANCELLING if stopped or now is JobState.WAITING else now
         try:
             await must_finish(self._see_it_gone(attempt, state))
         except JobFailed as failed:
             self.chronicle.failed(failed.failure)
             if not stopped:
                 raise
+        except Resubmit:
+            if not stopped:
+                raise
 
     async def _see_it_gone(self, attempt: Attempt, state: JobState) -> None:
-        await self.step(batch.cancel, attempt, at=attempt.site, state=state, undoing=True)
+        """Whatever the operator wants next, first the batch job must be gone: two would do the work twice."""
+        wish: Resubmit | None = None
+        while not self.gone:
+            try:
+                await self.step(batch.cancel, attempt, at=attempt.site, state=state, undoing=True)
+                self._seen_gone(attempt)
+            except Resubmit as later:
+                wish = later
+        if wish is not None:
+            raise wish
+
+    async def _settle_earlier(self) -> None:
+        """A run before this one may have been terminated, or given up on, with its batch job still there."""
+        for record in self.job.earlier:
+            if not record.gone:
+                self.gone = False
+                await must_finish(self._see_it_gone(self._again(record), JobState.PREPARING))
+
+    def _seen_gone(self, attempt: Attempt) -> None:
         self.gone = True
+        self.chronicle.seen_gone(attempt.number)
 
     async def _clean_up(self, attempt: Attempt, kind: type[BaseException] | None, *_: object) -> None:
         """Undo of prepare: the folder goes, unless it is to be kept or somebody may still write to it."""
         if not self.gone:
             return
         failed = kind is not None and not issubclass(kind, asyncio.CancelledError)
-        stale = [] if failed else [self._again(record) for record in self.chronicle.progress.attempts[:-1]]
+        earlier = [] if failed else self.chronicle.progress.attempts[:-1]
+        stale = [self._again(record) for record in earlier if record.gone]
         if not _keeps(self.job.spec.keep, failed=failed):
             await must_finish(self._remove([attempt, *stale]))
 

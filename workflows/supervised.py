@@ -9,9 +9,10 @@ The one place that deals with how a cancel may go astray in Temporal:
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as OutOfTime
@@ -33,12 +34,18 @@ FAILS_AT_ONCE = {FailureCause.OUTPUT_MISSING}
 """Permanent failures that no operator can mend where they stand: the job itself has to run again."""
 
 
+NEEDS_A_NEW_ATTEMPT = {FailureCause.PURGED, FailureCause.CANCELLED}
+"""What the same step, tried again in the same folder, would only meet again."""
+
+
 class JobFailed(Exception):
     """This attempt came to nothing."""
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, *, given_up: bool = False) -> None:
         super().__init__(failure.message)
         self.failure = failure
+        self.given_up = given_up
+        """An operator said so: no further attempt."""
 
 
 class Resubmit(Exception):
@@ -68,6 +75,8 @@ class Supervised:
     def _only_while_waiting(self, resolution: Resolution) -> None:
         if self.chronicle.progress.waiting is None:
             raise ApplicationError("It does not wait for an operator.", type="NotWaiting")
+        if resolution.since is not None and resolution.since != self.chronicle.progress.waiting.since:
+            raise ApplicationError("That question has been answered; it waits for another now.", type="NotWaiting")
         if self._resolution is not None:
             raise ApplicationError("Somebody else has just answered.", type="NotWaiting")
 
@@ -87,6 +96,8 @@ class Supervised:
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise asyncio.CancelledError from error
+                if not undoing:
+                    stop_if_cancelled()  # it failed while it was being cancelled: nobody waits for an answer now
                 await self._ask(step.name, failure_of(error))
 
     async def once(self, step: Step[In, Out], arg: In, *, at: str) -> Out:
@@ -127,8 +138,8 @@ class Supervised:
             self.chronicle.resume()
         answer, self._resolution = self._resolution, None
         if answer is None or not answer.retry:
-            raise JobFailed(failure)
-        if answer.spec or answer.site:
+            raise JobFailed(failure, given_up=True)
+        if answer.spec or answer.site or failure.cause in NEEDS_A_NEW_ATTEMPT:
             raise Resubmit(answer)
 
 
@@ -162,7 +173,8 @@ def failure_of(error: ActivityError) -> Failure:
     """What an activity told of its failure, or the best that can be said of one that could not tell."""
     cause: BaseException | None = error.cause
     if isinstance(cause, ApplicationError) and cause.details:
-        return Failure.model_validate(cause.details[0])
+        with suppress(ValidationError):  # a bundle, or a newer release, may tell it in another way
+            return Failure.model_validate(cause.details[0])
     if isinstance(cause, OutOfTime):
         message = f"{error.activity_type} did not come to an end within its time."
         return Failure(cause=FailureCause.SITE_UNREACHABLE, message=message, hint=FailureCause.SITE_UNREACHABLE.hint)

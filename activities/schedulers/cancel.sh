@@ -10,6 +10,7 @@ busy=
 if [ "$owner" = "$key" ]; then
   # Before the lock: a job that starts while somebody else holds it must see the tombstone, too.
   note cancel "$(date +%s)"
+  [ -e cancel ] || say FAILED
   if command -v flock >/dev/null && true >>lock; then
     exec 9>>lock
     flock -w 2 9 || busy=1

@@ -110,7 +110,7 @@ def _refuse_folder(attempt: Attempt, answer: Answer) -> NoReturn:
     if answer.word == "PURGED":
         raise SiteError(
             f"The folder {attempt.folder} was purged: it does not carry this job's key any more.",
-            cause=FailureCause.CONFIGURATION,
+            cause=FailureCause.PURGED,
             says=answer.said,
         )
     full = any(sign in answer.said for sign in ("No space left", "quota"))

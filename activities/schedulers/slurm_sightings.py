@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from howdah.activities.schedulers.records import Found
-from howdah.activities.schedulers.slurm_states import code_and_signal, from_sacct, witness
+from howdah.activities.schedulers.slurm_states import FINAL, code_and_signal, from_sacct, witness
 from howdah.activities.schedulers.slurm_words import words_in_log
 from howdah.models.batch import BatchState, Sighting, Witness
 from howdah.models.causes import FailureCause
@@ -65,7 +65,7 @@ def _in_queue(rows: list[Row], claimed_by: str | None) -> Witness | None:
     ours = [row for row in rows if claimed_by is None or row.native_id == claimed_by]
     if not ours:
         return None
-    row = min(ours, key=lambda row: int(row.native_id))
+    row = min(ours, key=lambda row: (row.state in FINAL, int(row.native_id)))
     return witness(row.state, native_id=row.native_id, reason=row.reason)
 
 

@@ -17,7 +17,7 @@ _OUR_TREE = re.compile(r"^tar: tree/(.+): (?:Cannot|Wrote)", re.MULTILINE)
 def gone(attempt: Attempt) -> DataError:
     return DataError(
         f"The job's folder {attempt.folder} at site {attempt.site} was removed, or belongs to another job.",
-        cause=FailureCause.CONFIGURATION,
+        cause=FailureCause.PURGED,
         hint="sites remove old files from scratch; a new attempt begins with a new folder: howdah retry {id}",
     )
 

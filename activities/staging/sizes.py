@@ -13,7 +13,8 @@ class Sizes:
     tries: int = 3
     """How often a file that changes meanwhile, or arrives differently, is sent again."""
     recorded: int = 1000
-    """Files named in the answer, which has to fit into Temporal's 2 MiB."""
+    recorded_bytes: int = 256 * 1024
+    """Files named in the answer, and how long all their names are at most: it has to fit into Temporal's 2 MiB."""
 
 
 USUAL = Sizes()

@@ -1,6 +1,7 @@
 """Bring the outputs of a job home."""
 
 from collections.abc import Callable
+from itertools import accumulate
 
 from howdah.activities.staging.choosing import WORDS, Choice, Item, choose
 from howdah.activities.staging.fetching import Fetching
@@ -26,7 +27,7 @@ async def stage_out(shell: Shell, collect: Collect, *, tell: Callable[[Live], No
     try:
         listing = await list_folder(shell, attempt)
     except DataError as error:
-        if succeeded or error.cause != FailureCause.CONFIGURATION:
+        if succeeded or error.cause != FailureCause.PURGED:
             raise
         return Collected(warnings=(error.message,))
     spec = attempt.job.spec
@@ -74,8 +75,15 @@ def _incomplete(lost: list[str], attempt: Attempt) -> DataError:
 def _collected(outputs: dict[Item, OutputFile], warnings: list[str], sizes: Sizes) -> Collected:
     """What is recorded is bounded; what is brought home is not."""
     files = sorted(outputs.values(), key=lambda output: output.path)
-    if len(files) > sizes.recorded:
-        warnings = [f"{len(files)} files are home; only the first {sizes.recorded} are listed here", *warnings]
+    recorded = _fitting(files, sizes)
+    if len(files) > len(recorded):
+        warnings = [f"{len(files)} files are home; only the first {len(recorded)} are listed here", *warnings]
     if len(warnings) > 100:
         warnings = [*warnings[:100], f"and {len(warnings) - 100} more warnings"]
-    return Collected(outputs=tuple(files[: sizes.recorded]), warnings=tuple(warnings))
+    return Collected(outputs=recorded, warnings=tuple(warning[:1000] for warning in warnings))
+
+
+def _fitting(files: list[OutputFile], sizes: Sizes) -> tuple[OutputFile, ...]:
+    files = files[: sizes.recorded]
+    lengths = accumulate(len(file.path) + len(file.location) + 100 for file in files)
+    return tuple(file for file, length in zip(files, lengths, strict=True) if length <= sizes.recorded_bytes)

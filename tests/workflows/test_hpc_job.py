@@ -1,18 +1,24 @@
+from datetime import UTC, datetime
+
 import pytest
+from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from howdah import names
-from howdah.errors import DataError, Rejected, SiteUnreachable
+from howdah.errors import DataError, Rejected, SiteError, SiteUnreachable
 from howdah.models.batch import BatchStatus
 from howdah.models.causes import FailureCause
 from howdah.models.job import Resolution
-from howdah.models.progress import Progress
+from howdah.models.progress import AttemptRecord, Progress
 from howdah.models.spec import ExperimentSpec
 from howdah.models.states import BatchState, JobState
 from howdah.testing.fake_site import FakeSite
+from howdah.testing.jobs import job_at
+from howdah.workflows.hpc_job import HpcJob
 from tests.workflows.conftest import Handle, Stage, serving, until
 
+CANCEL_REQUESTED = PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
 WHOLE = ["prepare 1", "stage_in 1", "submit 1", "monitor 1", "monitor 1", "stage_out 1", "cleanup 1"]
 LOST_NODE = BatchStatus(state=BatchState.FAILED, cause=FailureCause.NODE_FAILURE, message="The node failed.")
 EXIT_3 = BatchStatus(
@@ -241,3 +247,112 @@ async def test_the_second_site_is_used_when_the_operator_names_it(stage: Stage) 
     assert progress.site == other.name
     assert other.log[-1] == "cleanup 2"
     assert stage.site.log[-1] == "cleanup 1"
+
+
+@pytest.mark.parametrize("error", [SiteUnreachable("No route."), Rejected("The scheduler refused.")])
+async def test_a_step_that_fails_while_it_is_being_cancelled_asks_nobody(stage: Stage, error: SiteError) -> None:
+    stage.site.holds = {"submit"}
+    handle = await stage.start()
+    await stage.site.reached["submit"].wait()
+    await handle.cancel()
+    stage.site.fails["submit"] = error
+    stage.site.release["submit"].set()
+    with pytest.raises(WorkflowFailureError) as failure:
+        await handle.result()
+    assert isinstance(failure.value.cause, CancelledError)
+    assert stage.site.log[-2:] == ["cancel 1", "cleanup 1"]
+
+
+async def is_being_cancelled(handle: Handle) -> bool:
+    pending = (await handle.describe()).raw_description.pending_activities
+    return any(activity.state == CANCEL_REQUESTED for activity in pending)
+
+
+async def test_a_step_that_fails_while_its_job_expires_asks_nobody(stage: Stage) -> None:
+    stage.site.holds = {"submit"}
+    handle = await stage.start(expires="1s")
+    await stage.site.reached["submit"].wait()
+    while not await is_being_cancelled(handle):
+        pass
+    stage.site.fails["submit"] = Rejected("The scheduler refused.")
+    stage.site.release["submit"].set()
+    assert (await failure_of(handle)).type == "expired"
+
+
+async def test_a_batch_job_that_may_still_be_there_is_seen_gone_before_another_is_submitted(stage: Stage) -> None:
+    stage.site.tell(BatchStatus(state=BatchState.LOST, cause=FailureCause.LOST), BatchState.COMPLETED)
+    stage.site.fails["cancel"] = DataError("Access denied.", cause=FailureCause.CREDENTIALS)
+    handle = await stage.start()
+    await until(handle, JobState.WAITING)
+    stage.site.fails.clear()
+    await handle.execute_update(names.RESOLVE, Resolution(retry=True, site=stage.site.name))
+    await handle.result()
+    log = stage.site.log
+    assert log.count("cancel 1") == 2
+    assert len(log) - 1 - log[::-1].index("cancel 1") < log.index("submit 2")
+
+
+async def test_a_run_after_one_that_was_given_up_first_sees_its_batch_job_gone(stage: Stage) -> None:
+    left = AttemptRecord(number=1, site=stage.site.name, key="hd-t-left", folder="/scratch/left", gone=False)
+    job = job_at(stage.site.name).model_copy(update={"earlier": (left,)})
+    stage.site.tell(BatchState.COMPLETED)
+    handle = await stage.client.start_workflow(HpcJob.run, job, id=job.experiment, task_queue=stage.queue)
+    progress = await handle.result()
+    log = stage.site.log
+    assert log.index("cancel 1") < log.index("prepare 2")
+    assert log[-2:] == ["cleanup 2", "cleanup 1"]
+    assert all(attempt.gone for attempt in progress.attempts)
+
+
+async def test_giving_up_goes_before_any_retry_by_itself(stage: Stage) -> None:
+    stage.site.fails["submit"] = Rejected("The scheduler refused.")
+    handle = await stage.start(retry={"on": ["rejected"], "attempts": 5})
+    await until(handle, JobState.WAITING)
+    await handle.execute_update(names.RESOLVE, Resolution(retry=False))
+    assert (await failure_of(handle)).type == "rejected"
+    assert stage.site.log.count("submit 2") == 0
+
+
+async def test_a_clock_that_makes_no_sense_does_not_stop_the_workflow(stage: Stage) -> None:
+    handle = await stage.start()
+    stage.site.tell(BatchStatus(state=BatchState.COMPLETED, started=999_999_999_999_999))
+    assert (await handle.result()).state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize("words", ["\udcff not unicode", "x" * 3_000_000], ids=["not unicode", "too long"])
+async def test_words_that_no_history_can_hold_still_reach_the_operator(stage: Stage, words: str) -> None:
+    stage.site.fails["prepare"] = DataError(words, says=words)
+    handle = await stage.start()
+    progress = await until(handle, JobState.WAITING)
+    assert progress.failure is not None
+    await handle.execute_update(names.RESOLVE, Resolution(retry=False))
+    await failure_of(handle)
+
+
+async def test_a_failed_program_is_told_though_its_words_cannot_be_brought_home(stage: Stage) -> None:
+    stage.site.fails["stage_out"] = DataError("The disk at home is full.", cause=FailureCause.QUOTA)
+    handle = await stage.start()
+    stage.site.tell(EXIT_3)
+    error = await failure_of(handle)
+    assert error.type == "program_exit"
+    assert "disk at home" in Progress.model_validate(error.details[0]).warnings[0]
+
+
+async def test_a_retry_after_the_folder_was_purged_is_a_new_attempt(stage: Stage) -> None:
+    stage.site.fails["submit"] = DataError("Purged.", cause=FailureCause.PURGED)
+    handle = await stage.start()
+    await until(handle, JobState.WAITING)
+    stage.site.fails.clear()
+    stage.site.tell(BatchState.COMPLETED)
+    await handle.execute_update(names.RESOLVE, Resolution(retry=True))
+    assert len((await handle.result()).attempts) == 2
+
+
+async def test_an_answer_to_an_earlier_question_is_refused(stage: Stage) -> None:
+    stage.site.fails["submit"] = Rejected("The scheduler refused.")
+    handle = await stage.start()
+    await until(handle, JobState.WAITING)
+    with pytest.raises(WorkflowUpdateFailedError):
+        await handle.execute_update(names.RESOLVE, Resolution(retry=True, since=datetime(2020, 1, 1, tzinfo=UTC)))
+    await handle.execute_update(names.RESOLVE, Resolution(retry=False))
+    await failure_of(handle)

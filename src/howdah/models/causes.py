@@ -17,6 +17,7 @@ class FailureCause(StrEnum):
     DEADLINE = "deadline"
     CANCELLED_OUTSIDE = "cancelled_outside"
     LOST = "lost"
+    PURGED = "purged"
     REJECTED = "rejected"
     QUOTA = "quota"
     NO_SLOT = "no_slot"
@@ -52,6 +53,7 @@ _HINTS = {
     FailureCause.DEADLINE: "the site's deadline passed before the job could end: howdah retry {id}",
     FailureCause.CANCELLED_OUTSIDE: "somebody cancelled it at the site, not through howdah: howdah retry {id}",
     FailureCause.LOST: "nobody at the site knows how the job ended; submitting again is safe: howdah retry {id}",
+    FailureCause.PURGED: "the job's folder is gone from the site; a new attempt makes another: howdah retry {id}",
     FailureCause.REJECTED: "change what the scheduler refused, e.g.: howdah retry {id} --set resources.queue=NAME",
     FailureCause.QUOTA: "make room at site {site}, then: howdah retry {id}",
     FailureCause.NO_SLOT: "howdah asks again by itself as soon as the site may have a slot",

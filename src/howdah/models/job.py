@@ -91,6 +91,8 @@ class Watch(Data):
     attempt: Attempt
     native_id: str
     known: BatchState
+    until_end: bool = False
+    """Answer only when it has ended."""
 
 
 class Collect(Data):
@@ -119,3 +121,5 @@ class Resolution(Data):
     spec: ExperimentSpec | None = None
     site: str | None = None
     by: Line = ""
+    since: datetime | None = None
+    """Which question is answered: the `since` of `Waiting`. Without it, whatever is asked when the answer arrives."""

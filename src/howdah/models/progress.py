@@ -32,6 +32,8 @@ class AttemptRecord(Data):
     ended: datetime | None = None
     steps: tuple[StepRecord, ...] = ()
     failure: "Failure | None" = None
+    gone: bool = True
+    """No batch job of this attempt can be at the site any more: none was submitted, or its end was seen."""
 
 
 class OutputFile(Data):

@@ -30,8 +30,8 @@ class Limits(Data):
 
     submitted: Count = 500
     running: Count | None = None
-    sessions: Annotated[int, Field(strict=True, ge=1, le=64)] = 6
-    """SSH sessions at once on the one connection; OpenSSH allows 10 by default."""
+    sessions: Annotated[int, Field(strict=True, ge=2, le=64)] = 6
+    """SSH sessions at once on the one connection, two at least: a transfer must not keep a cancel waiting."""
     poll: Duration = parse_duration("30s")
     """The longest time between two looks at the scheduler."""
     grace: Duration = parse_duration("2m")

@@ -103,11 +103,11 @@ def carries_out(step: Step[In, Out]) -> Callable[[Method[Self, In, Out]], Method
                 async with _beating():
                     return await method(self, arg)
             except SiteError as error:
-                raise _told(error) from error
+                raise _told(error) from None  # its cause would carry the words again, and not fitted
             except ApplicationError:
                 raise
             except Exception as error:
-                raise _unforeseen(error) from error
+                raise _unforeseen(error) from None
 
         return carry_out
 
@@ -149,14 +149,12 @@ async def _beat(cell: list[Live], pause: float) -> None:
 
 
 def _told(error: SiteError) -> ApplicationError:
-    failure = Failure(
-        cause=error.cause, message=error.message, scheduler_says=error.says, hint=error.hint or error.cause.hint
-    )
+    failure = _failure(error.cause, error.message, says=error.says, hint=error.hint)
     pause = timedelta(seconds=error.retry_after) if error.retry_after else None
     if activity.in_activity():
-        activity.logger.warning("%s: %s", error.cause, error.message)
+        activity.logger.warning("%s: %s", failure.cause, failure.message)
     return ApplicationError(
-        error.message,
+        failure.message,
         failure,
         type=error.cause,
         non_retryable=not error.transient,
@@ -168,11 +166,24 @@ def _told(error: SiteError) -> ApplicationError:
 def _unforeseen(error: Exception) -> ApplicationError:
     message = f"{type(error).__name__}: {error}"
     where = "".join(traceback.format_exception(error)[-3:])
-    failure = Failure(
-        cause=FailureCause.INTERNAL, message=message, scheduler_says=where, hint=FailureCause.INTERNAL.hint
-    )
+    failure = _failure(FailureCause.INTERNAL, message, says=where)
     tries = activity.info().attempt if activity.in_activity() else 1
-    return ApplicationError(message, failure, type=FailureCause.INTERNAL, non_retryable=tries >= BUGS_TOLERATED)
+    return ApplicationError(failure.message, failure, type=FailureCause.INTERNAL, non_retryable=tries >= BUGS_TOLERATED)
+
+
+def _failure(cause: FailureCause, message: str, *, says: str, hint: str = "") -> Failure:
+    return Failure(
+        cause=cause,
+        message=_fitted(message, 2000),
+        scheduler_says=_fitted(says, 8000),
+        hint=_fitted(hint or cause.hint, 2000),
+    )
+
+
+def _fitted(text: str, most: int) -> str:
+    """What a history can hold: valid Unicode, of bounded length, its beginning and its end."""
+    text = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
+    return text if len(text) <= most else f"{text[: most // 2]}\n...\n{text[-most // 2 :]}"
 
 
 def minutes(number: float) -> timedelta:
