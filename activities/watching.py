@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -113,10 +113,13 @@ class SiteWatch:
         odd = {key: everybody[key] for key, status in statuses.items() if _wants_a_closer_look(status)}
         for key in statuses.keys() - odd.keys():
             everybody[key].news.put_nowait(statuses[key])
-        for some in _batches(odd.items(), CLOSELY_AT_ONCE):
-            for key, sighting in (await self._ask(dict(some), closely=True) or {}).items():
-                statuses[key] = self._judge(everybody[key], sighting, now)
-                everybody[key].news.put_nowait(statuses[key])
+        for some in _batches(odd, CLOSELY_AT_ONCE):
+            closer = await self._ask(some, closely=True)
+            if closer is None:
+                continue
+            for key, watched in some.items():
+                statuses[key] = self._judge(watched, closer.get(key, Sighting(key=key)), now)
+                watched.news.put_nowait(statuses[key])
         return {key: status.state for key, status in statuses.items()}
 
     async def _ask(self, some: dict[str, _Watched], *, closely: bool) -> dict[str, Sighting] | None:
@@ -166,8 +169,7 @@ def _rest(took: float) -> float:
     return min(took * 20, 300.0) if took > 1 else 0.0
 
 
-def _batches(items: Iterable[tuple[str, _Watched]], size: int) -> Iterator[list[tuple[str, _Watched]]]:
-    rest = list(items)
-    while rest:
-        yield rest[:size]
-        rest = rest[size:]
+def _batches(watched: dict[str, _Watched], size: int) -> Iterator[dict[str, _Watched]]:
+    items = list(watched.items())
+    for start in range(0, len(items), size):
+        yield dict(items[start : start + size])

@@ -47,7 +47,7 @@ def test_cancelled_in_the_middle_of_a_step(
 ) -> None:
     (lab.folder / "input").write_text("data")
     with lab.cluster.hold(program, when=when, word=word) as held:
-        body = "true" if phase is JobState.STAGING_OUT else "sleep 600"
+        body = "true" if phase is JobState.STAGING_OUT else "sleep 600 || exit 1"
         id_ = lab.start(body, inputs=["input"], outputs=["input"])
         wait_for(held.reached)
         assert lab.show(id_)["state"] == phase
@@ -74,7 +74,7 @@ def test_cancelled_while_queued(lab: Lab) -> None:
 
 
 def test_cancelled_while_running(lab: Lab) -> None:
-    id_ = lab.start("sleep 600")
+    id_ = lab.start("sleep 600 || exit 1")
     lab.until_state(id_, JobState.RUNNING)
     cancelled(lab, id_)
     assert lab.ledger.read_text().count("ended") == 0
