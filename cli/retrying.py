@@ -1,6 +1,7 @@
 """`howdah retry` and `abort`: an answer to an experiment that waits, or a new run of one that ended."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from temporalio.client import WorkflowExecutionDescription
 
@@ -32,7 +33,7 @@ async def retry(connection: Connection, experiment: str, changes: Sequence[Setti
     if site := load_sites().get(changed.site):
         await ensure_served(connection, [site])
     if progress.state is JobState.WAITING:
-        await answer(connection, experiment, resolution(job, changed))
+        await answer(connection, experiment, resolution(job, changed, since=_asked(progress)))
         return Outcome(id=experiment, state=JobState.WAITING, message="goes on now")
     await run_again(connection, next_run(changed, progress), description)
     return Outcome(id=experiment, state=JobState.CREATED, message=f"runs again at {changed.site}")
@@ -44,7 +45,7 @@ async def abort(connection: Connection, experiment: str) -> Outcome:
     if progress.state is not JobState.WAITING:
         hint = "" if progress.state.is_final else f"to stop it: howdah cancel {experiment}"
         raise UserError(f"{experiment} does not wait for an operator; it is {progress.state}.", hint=hint)
-    await answer(connection, experiment, Resolution(retry=False, by=this_user()))
+    await answer(connection, experiment, Resolution(retry=False, by=this_user(), since=_asked(progress)))
     return Outcome(id=experiment, state=JobState.FAILED, message="given up")
 
 
@@ -57,14 +58,20 @@ def change(job: Job, changes: Sequence[Setting], sites: dict[str, Site]) -> Job:
     return job.model_copy(update={"spec": spec, "site": site})
 
 
-def resolution(job: Job, changed: Job) -> Resolution:
+def resolution(job: Job, changed: Job, *, since: datetime | None = None) -> Resolution:
     """The answer that makes `changed` of `job`; without changes it only says: try again."""
     return Resolution(
         retry=True,
         spec=changed.spec if changed.spec != job.spec else None,
         site=changed.site if changed.site != job.site else None,
         by=this_user(),
+        since=since,
     )
+
+
+def _asked(progress: Progress) -> datetime | None:
+    """Which question is answered: by the time the answer arrives another one may wait."""
+    return progress.waiting.since if progress.waiting else None
 
 
 def _can_be_retried(progress: Progress) -> None:
