@@ -20,6 +20,8 @@ from subprocess import SubprocessError
 from typing import Any
 
 from howdah.testing.cluster import PrivateCluster
+from howdah.testing.processes import processes_with
+from howdah.testing.slurm import Row
 from howdah.workers.state import Server, StateFolder, Supervisor, read
 
 STARTERS = 2
@@ -42,7 +44,9 @@ class Outcome:
     bodies_per_attempt: int = 0
     """The largest number of bodies that any one attempt began. One is right."""
     orphans: list[str] = field(default_factory=list)
-    """Batch jobs that still wait or run when all experiments have ended, and Slurm had time to notice."""
+    """Batch jobs that still wait, or have processes, when all experiments have ended."""
+    phantoms: int = 0
+    """Batch jobs without a process that a controller, killed before it noted their end, still believes to run."""
     seconds: float = 0.0
 
     @property
@@ -65,6 +69,7 @@ class Outcome:
             f"bodies begun     {self.begun}, at most {self.bodies_per_attempt} for one attempt\n"
             f"bodies ended     {self.ended}\n"
             f"orphans          {len(self.orphans)} {', '.join(self.orphans)}\n"
+            f"phantoms         {self.phantoms}\n"
             f"seconds          {self.seconds:.0f}"
         )
 
@@ -188,10 +193,10 @@ class Chaos:
         listed = self._listed()
         return len(listed) == self.experiments and all(row["state"] in FINAL for row in listed)
 
-    def _alive(self) -> list[str]:
+    def _believed_alive(self) -> list[Row]:
         """What Slurm believes to wait or run."""
         alive = {"PENDING", "RUNNING", "COMPLETING", "SUSPENDED", "CONFIGURING"}
-        return [f"{row.native_id} {row.state} {row.name}" for row in self.cluster.slurm.jobs() if row.state in alive]
+        return [row for row in self.cluster.slurm.jobs() if row.state in alive]
 
     def _wait_until(self, check: Callable[[], bool], within: float = float("inf")) -> None:
         deadline = min(self.deadline, time.monotonic() + within)
@@ -214,8 +219,12 @@ class Chaos:
         shown = [self.cluster.howdah("show", id_, "--json").json for id_ in self.ids]
         outcome.attempts = sum(len(one["attempts"]) for one in shown)
         with suppress(TimeoutError):
-            self._wait_until(lambda: not self._alive(), within=SETTLES)
-        outcome.orphans = self._alive()
+            self._wait_until(lambda: not self._believed_alive(), within=SETTLES)
+        alive = {row: bool(processes_with("HOWDAH_KEY", row.name)) for row in self._believed_alive()}
+        outcome.orphans = [
+            f"{row.native_id} {row.state}" for row, runs in alive.items() if runs or row.state == "PENDING"
+        ]
+        outcome.phantoms = len(alive) - len(outcome.orphans)
 
 
 def _kill(pid: int) -> bool:
