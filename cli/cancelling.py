@@ -70,5 +70,5 @@ async def _gone(view: View, connection: Connection, experiment: str) -> Outcome:
 def _outcome(progress: Progress) -> Outcome:
     message = progress.failure.message if progress.failure else ""
     if progress.state is JobState.CANCELLED:
-        message = "its batch job is gone" if progress.attempt else "it had not begun at its site"
+        message = "its batch job is gone" if progress.attempt else ""
     return Outcome(id=progress.id, state=progress.state, message=message)

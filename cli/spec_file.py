@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,7 @@ def _checked(document: Document, name: str, settings: Sequence[Setting]) -> Expe
     wrong = [Problem(path, "is there twice") for path, _ in document.duplicates]
     lines = [f"{_place(name, line)}: {problem}" for problem, (_, line) in zip(wrong, document.duplicates, strict=True)]
     tree = _applied(settings, document.value, lines)
+    lines += [f"{_origin(path, name, document.lines, settings)}: {told}" for path, told in _without_unit(tree)]
     try:
         spec = ExperimentSpec.model_validate(tree)
     except ValidationError as error:
@@ -107,6 +108,24 @@ def _checked(document: Document, name: str, settings: Sequence[Setting]) -> Expe
     if lines:
         raise invalid(name, lines)
     return spec
+
+
+def _without_unit(tree: dict[str, Any]) -> Iterator[tuple[problems.Path, str]]:
+    """Slurm takes a bare 60 for minutes, and 512 for megabytes; we would take seconds and bytes. So nobody guesses."""
+    for path, example in _NEEDS_A_UNIT.items():
+        value: Any = tree
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        bare = isinstance(value, str) and value.strip().replace(".", "", 1).isdecimal()
+        if bare or (isinstance(value, int | float) and not isinstance(value, bool) and value > 0):
+            yield path, f"{'.'.join(map(str, path))}: {value} of what? write {example.format(value)}"
+
+
+_NEEDS_A_UNIT: dict[problems.Path, str] = {
+    ("resources", "walltime"): "{0}m or {0}s",
+    ("resources", "memory"): "{0}M or {0}G",
+    ("expires",): "{0}h or {0}d",
+}
 
 
 def _applied(settings: Sequence[Setting], tree: dict[str, Any], lines: list[str]) -> dict[str, Any]:

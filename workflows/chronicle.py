@@ -44,7 +44,7 @@ class Chronicle:
         self._close_attempt(now)
         self._shorten_failures()
         record = AttemptRecord(number=attempt.number, site=attempt.site, key=attempt.key)
-        self.note(attempts=(*self.progress.attempts, record), site=attempt.site, failure=None)
+        self.note(attempts=(*self.progress.attempts, record), site=attempt.site, failure=None, outputs=())
 
     def _close_attempt(self, now: datetime) -> None:
         if self.progress.attempts and self.progress.attempts[-1].ended is None:
@@ -93,14 +93,21 @@ class Chronicle:
         self.note(started=_moment(status.started) or self.progress.started)
 
     def wait(self, step: str, failure: Failure, now: datetime) -> None:
-        hint = failure.hint or failure.cause.hint
-        waiting = Waiting(reason=failure.cause, since=now, hint=hint, message=failure.message, step=step)
+        failure = self._with_hint(failure)
+        waiting = Waiting(reason=failure.cause, since=now, hint=failure.hint, message=failure.message, step=step)
         self.note(waiting=waiting, failure=failure)
 
     def resume(self) -> None:
         self.note(waiting=None, failure=None)
 
+    def _with_hint(self, failure: Failure) -> Failure:
+        """The hint as a command that can be typed."""
+        hint = failure.hint or failure.cause.hint
+        filled = hint.replace("{id}", self.progress.id).replace("{site}", self.progress.site)
+        return failure.model_copy(update={"hint": filled})
+
     def failed(self, failure: Failure) -> None:
+        failure = self._with_hint(failure)
         self.note(failure=failure)
         if self.progress.attempts:
             self.note_attempt(failure=failure)

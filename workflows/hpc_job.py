@@ -56,6 +56,7 @@ class HpcJob(Supervised):
             raise self._end(JobState.EXPIRED, failure) from None
         except BaseException as error:
             if is_cancelled_exception(error):
+                self._note_cancel()
                 self.enter(JobState.CANCELLED if self.gone else JobState.CLEANUP_FAILED)
             raise
         self.enter(JobState.SUCCEEDED)
@@ -221,6 +222,13 @@ class HpcJob(Supervised):
         if expires is None:
             return None
         return max((self.job.created + expires - workflow.now()).total_seconds(), 0.0)
+
+    def _note_cancel(self) -> None:
+        """Why, in the words of who asked for it. A batch job that could not be seen gone is told instead."""
+        reason = workflow.cancellation_reason()
+        if self.gone and reason:
+            cause = FailureCause.CANCELLED
+            self.chronicle.failed(Failure(cause=cause, message=f"It was cancelled: {reason[:500]}", hint=cause.hint))
 
     def _end(self, state: JobState, failure: Failure) -> ApplicationError:
         """Failed for good: everything known goes into the failure itself, where it outlives every worker."""

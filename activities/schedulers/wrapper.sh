@@ -15,6 +15,8 @@ ln -s "$me" "$h/claim" 2>/dev/null
 [ "$(readlink "$h/claim")" = "$me" ] || exit 213
 take_turn
 [ -e "$h/cancel" ] && exit 215
+# A controller that lost its last seconds may start a job of the same id again, which has begun or even ended already.
+ln -s "$me" "$h/begun.${SLURM_RESTART_COUNT:-0}" 2>/dev/null || exit 213
 
 pid=
 early=

@@ -38,7 +38,7 @@ def _(answer: answers.Overview) -> RenderableType:
 @page.register
 def _(answer: answers.Experiments) -> RenderableType:
     if not answer.root:
-        return Text("No experiments. Start one: howdah start experiment.yaml")
+        return Text("No experiment is like that. Start one: howdah start experiment.yaml")
     now = utc_now()
     table = _table("id", "state", "site", "project", "started", "took")
     for row in answer.root:

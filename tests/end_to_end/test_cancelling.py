@@ -18,6 +18,7 @@ def cancelled(lab: Lab, id_: str) -> dict[str, Any]:
     began = lab.began()
     shown = lab.show(id_)
     assert shown["state"] == "cancelled"
+    assert shown["failure"] is None or shown["failure"]["cause"] == "cancelled"
     assert set(lab.batch_jobs(shown)) <= {"CANCELLED", "COMPLETED"}, "nothing waits, nothing runs"
     for attempt in shown["attempts"]:
         if attempt["folder"]:

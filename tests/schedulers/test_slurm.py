@@ -150,6 +150,16 @@ async def test_names_that_look_like_rows_break_nothing(
     await bench.gone(attempt)
 
 
+async def test_a_job_that_its_controller_starts_again_does_not_run_again(bench: Bench, tmp_path: Path) -> None:
+    ledger = Ledger(bench.shell, str(tmp_path / "ledger"))
+    attempt = await bench.submitted(ledger.entry)
+    status = await bench.end(attempt)
+    again = f"SLURM_JOB_ID={status.native_id} /bin/sh {attempt.folder}/.howdah/script"
+    assert (await bench.shell.run(again)).code == 213
+    assert await ledger.keys() == [attempt.key]
+    assert (await bench.end(attempt)).state is BatchState.COMPLETED, "the record of the first life is untouched"
+
+
 async def test_what_users_exported_for_their_own_sessions_changes_nothing(
     shared_slurm: PrivateSlurm, scratch: Path
 ) -> None:

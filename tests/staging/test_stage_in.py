@@ -181,7 +181,7 @@ async def test_a_folder_that_is_not_ours_is_left_alone(house: House, shell: Shel
     (house.base / "a").write_text("1")
     with pytest.raises(DataError, match="removed, or belongs to another") as caught:
         await stage_in(shell, house.attempt(["a"]), tell=silent)
-    assert caught.value.cause is FailureCause.CONFIGURATION
+    assert caught.value.cause is FailureCause.PURGED
     assert snapshot(house.folder) == {}
 
 

@@ -76,7 +76,7 @@ async def test_a_failed_job_whose_folder_is_gone_brings_a_warning(house: House, 
     assert "removed" in collected.warnings[0]
     with pytest.raises(DataError, match="removed") as caught:
         await stage_out(shell, house.collect(["a"]), tell=silent)
-    assert caught.value.cause is FailureCause.CONFIGURATION
+    assert caught.value.cause is FailureCause.PURGED
 
 
 async def test_what_is_home_and_right_is_not_copied_again(house: House, shell: Shell) -> None:

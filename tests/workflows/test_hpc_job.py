@@ -109,7 +109,10 @@ async def test_a_cancel_in_any_phase_undoes_what_was_done(stage: Stage, phase: s
     with pytest.raises(WorkflowFailureError) as failure:
         await handle.result()
     assert isinstance(failure.value.cause, CancelledError)
-    assert (await handle.query(names.PROGRESS, result_type=Progress)).state is JobState.CANCELLED
+    progress = await handle.query(names.PROGRESS, result_type=Progress)
+    assert progress.state is JobState.CANCELLED
+    assert progress.failure is not None
+    assert "changed my mind" in progress.failure.message
     log = stage.site.log
     assert log[-1] == "cleanup 1"
     assert ("cancel 1" in log) == (phase in ("submit", "monitor"))

@@ -61,7 +61,7 @@ class Input(Data):
     def _one_source(self) -> Self:
         if (self.source is None) == (self.text is None):
             raise ValueError("an input has either 'from' (a path or URL) or 'text'")
-        if self.text is not None and self.to is None:
+        if self.text is not None and (self.to is None or self.to.endswith("/")):
             raise ValueError("an input given as 'text' needs 'to', the name of the file")
         if self.scheme and re.match(r"[a-z][a-z0-9+.-]*://[^/]*@", self.source or "", re.IGNORECASE):
             raise ValueError("must not hold a user name or password; specs are stored and shown")

@@ -220,12 +220,12 @@ class SchedulerContract:
     async def test_a_job_whose_folder_was_purged_is_not_submitted(self, bench: Bench) -> None:
         attempt = await bench.prepare("true")
         await bench.shell.run(f"rm -r {attempt.folder}")
-        await _refused(bench, attempt, FailureCause.CONFIGURATION, "purged")
+        await _refused(bench, attempt, FailureCause.PURGED, "purged")
 
     async def test_a_job_is_not_submitted_from_the_folder_of_another(self, bench: Bench) -> None:
         attempt, other = await bench.prepare("true"), await bench.prepare("true")
         assert other.folder
-        await _refused(bench, attempt.at(other.folder), FailureCause.CONFIGURATION, "purged")
+        await _refused(bench, attempt.at(other.folder), FailureCause.PURGED, "purged")
 
     # cancelling
 
