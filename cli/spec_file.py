@@ -97,7 +97,9 @@ def _checked(document: Document, name: str, settings: Sequence[Setting]) -> Expe
     wrong = [Problem(path, "is there twice") for path, _ in document.duplicates]
     lines = [f"{_place(name, line)}: {problem}" for problem, (_, line) in zip(wrong, document.duplicates, strict=True)]
     tree = _applied(settings, document.value, lines)
-    lines += [f"{_origin(path, name, document.lines, settings)}: {told}" for path, told in _without_unit(tree)]
+    written = {*document.lines, *(setting.path for setting in settings)}
+    unclear = [(path, told) for path, told in _without_unit(tree) if any(path[: len(at)] == at for at in written if at)]
+    lines += [f"{_origin(path, name, document.lines, settings)}: {told}" for path, told in unclear]
     try:
         spec = ExperimentSpec.model_validate(tree)
     except ValidationError as error:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from howdah.cli.spec_file import parse_settings, read_spec
+from howdah.cli.spec_file import changed_spec, parse_settings, read_spec
 from howdah.cli.yaml_text import NotYaml, plain_value, read_yaml
 from howdah.errors import SpecError, UserError
 from howdah.models.spec import ExperimentSpec, Urgency
@@ -288,3 +288,22 @@ def test_no_punctuation_makes_the_reader_crash(text: str) -> None:
 @given(st.integers(-(10**20), 10**20))
 def test_whole_numbers_are_whole_numbers(number: int) -> None:
     assert plain_value(str(number)) == number
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("resources: {walltime: 60}", ":3: resources.walltime: 60 of what? write 60m or 60s"),
+        ("resources: {walltime: '90'}", ":3: resources.walltime: 90 of what? write 90m or 90s"),
+        ("resources: {memory: 512}", ":3: resources.memory: 512 of what? write 512M or 512G"),
+        ("expires: 5", ":3: expires: 5 of what? write 5h or 5d"),
+    ],
+)
+def test_a_number_without_a_unit_is_nobodys_guess(file: Path, written: str, told: str) -> None:
+    assert problems(file, GOOD + written) == [told]
+
+
+def test_a_change_leaves_what_was_written_with_a_unit_alone(file: Path) -> None:
+    before = spec(file, GOOD + "resources: {walltime: 1h, memory: 4G}\nexpires: 2d")
+    after = changed_spec(before, parse_settings(["command=true && echo"]))
+    assert (after.resources, after.expires) == (before.resources, before.expires)
