@@ -138,8 +138,9 @@ async def _beating() -> AsyncIterator[None]:
 
 
 async def _beat(cell: list[Live], pause: float) -> None:
+    """The first beat goes out at once, later ones are throttled: so it waits a moment for something to tell."""
     sent: list[Live] = []
-    waited = pause
+    waited = 0.0
     while True:
         if waited >= pause or (cell and cell != sent):
             activity.heartbeat(*cell)
