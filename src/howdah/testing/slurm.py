@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, Self
 
 from howdah.models.sites import Limits, SlurmSite
 from howdah.testing.processes import end_all, processes_holding
+from howdah.workers.ports import free_port
 
 _PROGRAMS = {"munged": "munge", "slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "sbatch": "slurm-wlm"}
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/bin", "/sbin", "/bin"))
@@ -193,7 +194,8 @@ class PrivateSlurm:
 
     def _slurm_conf(self) -> str:
         host, user = socket.gethostname().partition(".")[0], str(os.getuid())
-        controller, node = _free_ports(2)
+        controller = free_port()
+        node = free_port(other_than=controller)
         options = {
             "ClusterName": "howdah",
             "SlurmctldHost": f"{host}(127.0.0.1)",
@@ -265,16 +267,6 @@ class PrivateSlurm:
             return self.run(*command).strip().startswith(expecting)
         except subprocess.SubprocessError:
             return False
-
-
-def _free_ports(count: int) -> list[int]:
-    """All are held until all are known, so that they differ."""
-    holders = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [holder.getsockname()[1] for holder in holders]
-    finally:
-        for holder in holders:
-            holder.close()
 
 
 def _until(holds: Callable[[], bool], otherwise: str, log: Callable[[], str]) -> None:

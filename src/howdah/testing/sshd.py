@@ -8,7 +8,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,8 @@ from types import TracebackType
 from typing import Self
 
 import asyncssh
+
+from howdah.workers.ports import free_port
 
 ALIAS = "private"
 """The Host in `ssh_config`."""
@@ -95,7 +96,7 @@ class PrivateSshd:
         if not self.user_key.exists():
             self._prepare()
         for _ in range(5):  # another program may take the free port first
-            self.port = self.port or _free_port()
+            self.port = self.port or free_port()
             self._write_config()
             if self._launch():
                 return
@@ -148,7 +149,7 @@ class PrivateSshd:
         _write_private(self.user_key, key.export_private_key())
         self.authorize(key.export_public_key().decode())
         host_key = self._new_host_key()
-        self.port = _free_port()
+        self.port = free_port()
         self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {host_key}\n")
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where sshd locks up its unprivileged half
@@ -225,13 +226,6 @@ class PrivateSshd:
             children = [pid for parent in parents for pid in _children(parent) if _name(pid) == "sshd"]
             yield from children
             parents = children
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _write_private(path: Path, data: bytes) -> None:
