@@ -45,7 +45,7 @@ def plain_words(overview: Overview, job: Job, now: datetime) -> tuple[str, ...]:
     start_at = job.spec.start_at
     if progress.waiting:
         lines.append(f"It waits for you: {progress.waiting.message or progress.waiting.reason}")
-        lines.append(f"Next: {progress.waiting.hint.replace('{id}', progress.id).replace('{site}', progress.site)}")
+        lines.append(f"Next: {progress.filled(progress.waiting.hint)}")
     elif progress.state is JobState.CREATED and start_at and start_at > now:
         lines.append(f"It may not start before {start_at:%Y-%m-%d %H:%M} UTC ('start_at').")
     elif progress.state is JobState.CREATED:

@@ -38,7 +38,7 @@ def exit_code(state: JobState) -> ExitCode:
 
 def _say_the_end(view: View, progress: Progress) -> None:
     if progress.waiting:
-        hint = progress.waiting.hint.replace("{id}", progress.id).replace("{site}", progress.site)
+        hint = progress.filled(progress.waiting.hint)
         view.say(f"it waits for you; hint: {hint}, or give up: howdah abort {progress.id}")
     elif progress.state is JobState.SUCCEEDED:
         view.say(f"results: {progress.results}")

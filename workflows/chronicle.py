@@ -101,10 +101,8 @@ class Chronicle:
         self.note(waiting=None, failure=None)
 
     def _with_hint(self, failure: Failure) -> Failure:
-        """The hint as a command that can be typed."""
-        hint = failure.hint or failure.cause.hint
-        filled = hint.replace("{id}", self.progress.id).replace("{site}", self.progress.site)
-        return failure.model_copy(update={"hint": filled})
+        hint = self.progress.filled(failure.hint or failure.cause.hint)
+        return failure.model_copy(update={"hint": hint})
 
     def failed(self, failure: Failure) -> None:
         failure = self._with_hint(failure)

@@ -80,7 +80,7 @@ def _step(step: StepRecord) -> str:
 
 
 def _hint(hint: str, progress: Progress) -> str:
-    return "Next: " + hint.replace("{id}", progress.id).replace("{site}", progress.site)
+    return "Next: " + progress.filled(hint)
 
 
 def _quoted(text: str) -> list[str]:

@@ -69,10 +69,6 @@ def when(moment: datetime, now: datetime) -> str:
     return f"{local:%H:%M:%S}" if local.date() == now.astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
 
 
-def filled(hint: str, progress: Progress) -> str:
-    return hint.replace("{id}", progress.id).replace("{site}", progress.site)
-
-
 def _head(progress: Progress, now: datetime) -> Text:
     head = Text.assemble((progress.id, "bold"), "  ", state_text(progress.state))
     if progress.state.is_final and progress.ended:
@@ -151,7 +147,7 @@ def _waiting(progress: Progress, now: datetime) -> Iterator[Text]:
     yield Text(f"waits for you since {when(waiting.since, now)}: {waiting.message or waiting.reason}", "bold yellow")
     if progress.failure:
         yield from _words(progress.failure)
-    yield Text.assemble(("hint: ", "bold cyan"), filled(waiting.hint, progress))
+    yield Text.assemble(("hint: ", "bold cyan"), progress.filled(waiting.hint))
     yield Text.assemble(("  or: ", "bold cyan"), f"howdah abort {progress.id}")
 
 
@@ -162,7 +158,7 @@ def _failure(progress: Progress) -> Iterator[Text]:
     yield Text(f"{failure.cause.replace('_', ' ')}: {failure.message}", style="red")
     yield from _words(failure)
     if failure.hint:
-        yield Text.assemble(("hint: ", "bold cyan"), filled(failure.hint, progress))
+        yield Text.assemble(("hint: ", "bold cyan"), progress.filled(failure.hint))
 
 
 def _words(failure: Failure) -> Iterator[Text]:

@@ -78,6 +78,10 @@ class Headline(Data):
     started: datetime | None = None
     ended: datetime | None = None
 
+    def filled(self, hint: str) -> str:
+        """A hint as a command that can be typed."""
+        return hint.replace("{id}", self.id).replace("{site}", self.site)
+
 
 class Progress(Headline):
     """An experiment as it stands."""
