@@ -4,13 +4,13 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from hashlib import sha256
 
-from howdah.activities.staging import scripts
 from howdah.activities.staging.choosing import Item
 from howdah.activities.staging.inputs import PLAIN, storage_of
 from howdah.activities.staging.listing import Found, look_again
 from howdah.activities.staging.names import as_data, questions
 from howdah.activities.staging.packs import packed
 from howdah.activities.staging.refusals import gone
+from howdah.activities.staging.scripts import GONE, outgoing
 from howdah.activities.staging.sizes import Sizes, patience
 from howdah.activities.staging.sums import parse_sums
 from howdah.activities.staging.tar import TarReader
@@ -55,7 +55,7 @@ class Fetching:
     async def make_links(self, links: list[Item]) -> None:
         for item in links:
             storage = self._storage(item)
-            location = await storage.link(item.address, item.path, item.link or "")
+            location = await storage.make(item.address, item.path, item.link or "")
             if location is None:
                 self.lost[item.shown] = f"{item.address} knows no links"
             elif target := next(
@@ -68,8 +68,8 @@ class Fetching:
         self._sums = {}
         size = sum(item.found.size for item in items)
         for names in questions(sorted({_name(item.found) for item in items})):
-            answer = await self._shell.send(scripts.sums(self._attempt), _once(names), idle=patience(size))
-            if answer.code == scripts.GONE:
+            answer = await self._shell.send(outgoing.sums(self._attempt), _once(names), idle=patience(size))
+            if answer.code == GONE:
                 raise gone(self._attempt)
             self._sums |= parse_sums(answer.out)
             self._words = answer.errors.strip()
@@ -97,7 +97,7 @@ class Fetching:
     async def _fetch_pack(self, pack: list[Item]) -> None:
         """Members come in the order they were asked for; some may be gone by now."""
         names = as_data(_name(item.found) for item in pack)
-        stream = self._shell.receive(scripts.pack(self._attempt), data=names)
+        stream = self._shell.receive(outgoing.pack(self._attempt), data=names)
         async with aclosing(stream) as chunks:
             reader = TarReader(chunks)
             waiting = iter(pack)
@@ -116,7 +116,7 @@ class Fetching:
             self._words = (await reader.rest()).decode(errors="replace").strip() or self._words
 
     async def _fetch_large(self, item: Item) -> None:
-        stream = self._shell.receive(scripts.content(self._attempt), data=as_data([_name(item.found)]))
+        stream = self._shell.receive(outgoing.content(self._attempt), data=as_data([_name(item.found)]))
         async with aclosing(stream) as chunks:
             await self._store(item, chunks)
 

@@ -37,17 +37,19 @@ class Incoming:
 class TextStorage:
     """The texts of a spec: an address is the content itself."""
 
-    async def read(self, source: Source) -> AsyncIterator[bytes]:
+    async def read(self, source: Source, start: int = 0) -> AsyncIterator[bytes]:
         if source.address:
             yield source.address.encode()
 
     async def find(self, address: str, path: str) -> list[Source]:
         return [Source(path, address, size=len(address.encode()))]
 
-    async def write(self, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int = 0o644) -> str:
+    async def write(
+        self, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int = 0o644, sha256: str | None = None
+    ) -> str:
         raise DataError("A text holds no files.")
 
-    async def link(self, address: str, path: str, target: str) -> str | None:
+    async def make(self, address: str, path: str, target: str | None) -> str | None:
         return None
 
     async def sha256(self, address: str, path: str) -> str | None:

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from howdah.activities.staging import scripts
 from howdah.activities.staging.names import questions
 from howdah.activities.staging.refusals import gone
+from howdah.activities.staging.scripts import outgoing
 from howdah.activities.transports.shell import Shell
 from howdah.errors import DataError, OutcomeUnknown
 from howdah.models.job import Attempt
@@ -78,14 +78,14 @@ class Listing:
 
 async def list_folder(shell: Shell, attempt: Attempt) -> Listing:
     """Raises: DataError (configuration) when the folder is not this attempt's, or holds too much."""
-    return await _read(shell.receive(scripts.listing(attempt)), attempt)
+    return await _read(shell.receive(outgoing.listing(attempt)), attempt)
 
 
 async def look_again(shell: Shell, attempt: Attempt, paths: Iterable[str]) -> dict[str, Found]:
     """The same for some entries; those that are gone are left out."""
     found: dict[str, Found] = {}
     for names in questions(f"./{path}" for path in paths):
-        listing = await _read(shell.receive(scripts.again(attempt), data=names), attempt)
+        listing = await _read(shell.receive(outgoing.again(attempt), data=names), attempt)
         found |= {entry.path: entry for entry in listing.entries}
     return found
 

@@ -5,13 +5,14 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from hashlib import sha256
 
-from howdah.activities.staging import manifest, scripts, tar
+from howdah.activities.staging import manifest, tar
 from howdah.activities.staging.inputs import Incoming
 from howdah.activities.staging.manifest import Entry
 from howdah.activities.staging.names import as_data
 from howdah.activities.staging.packs import packed
 from howdah.activities.staging.reading import Passing, changing, is_change, whole
 from howdah.activities.staging.refusals import refusal
+from howdah.activities.staging.scripts import incoming
 from howdah.activities.staging.sizes import Sizes, patience
 from howdah.activities.staging.telling import Telling
 from howdah.activities.staging.together import batches, together
@@ -62,7 +63,7 @@ class Sending:
 
     async def _stream(self, item: Incoming, passing: Passing) -> str | None:
         """The sum of what the site has got. None when the file changed while it was read."""
-        script = scripts.take_part(self._attempt, self._part(item))
+        script = incoming.take_part(self._attempt, self._part(item))
         try:
             async with aclosing(passing.chunks()) as chunks:
                 answer = await self._shell.send(script, chunks, idle=patience(item.source.size or 1 << 36))
@@ -74,14 +75,14 @@ class Sending:
         return answer.out.partition(" ")[0]
 
     async def _place(self, item: Incoming) -> None:
-        script = scripts.place_part(self._attempt, self._part(item), _mode(item))
+        script = incoming.place_part(self._attempt, self._part(item), _mode(item))
         self._judge(await self._shell.send(script, _once(as_data([item.path]))), printable(item.path))
 
     async def _send_pack(self, pack: list[Incoming], *, last: bool) -> None:
         name = _name_of(pack)
         for _ in range(self._sizes.tries):
             self._packs += 1
-            script = scripts.unpack(self._attempt, f"{self._run}.{self._packs}")
+            script = incoming.unpack(self._attempt, f"{self._run}.{self._packs}")
             stream = _Stream(self._tar(pack, last=last))
             try:
                 async with aclosing(stream.chunks()) as chunks:
@@ -96,7 +97,7 @@ class Sending:
         raise DataError(f"{name} arrived at site {self._attempt.site} with a wrong checksum, several times.")
 
     async def _tar(self, pack: list[Incoming], *, last: bool) -> AsyncGenerator[bytes, None]:
-        """The stream that `scripts.unpack` takes."""
+        """The stream that `incoming.unpack` takes."""
         files: list[Entry] = []
         for batch in batches(pack):
             members = await together(self._member(item) for item in batch)

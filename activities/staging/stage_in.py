@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable
 
-from howdah.activities.staging import manifest, scripts
+from howdah.activities.staging import manifest
 from howdah.activities.staging.inputs import Incoming, find_inputs
 from howdah.activities.staging.names import questions
 from howdah.activities.staging.reading import content_of
 from howdah.activities.staging.refusals import free_bytes, no_room, refusal
+from howdah.activities.staging.scripts import incoming
 from howdah.activities.staging.sending import Sending
 from howdah.activities.staging.sizes import USUAL, Sizes, patience
 from howdah.activities.staging.sums import parse_sums
@@ -55,7 +56,7 @@ async def _survey(shell: Shell, attempt: Attempt, files: list[Incoming]) -> tupl
     room: int | None = None
     there: dict[str, str] = {}
     for names in questions(item.path for item in files) if files else [b""]:
-        answer = await shell.send(scripts.survey(attempt), _once(names), idle=patience(_size(files)))
+        answer = await shell.send(incoming.survey(attempt), _once(names), idle=patience(_size(files)))
         if error := refusal(answer, attempt, "the inputs"):
             raise error
         room = free_bytes(answer.out.partition("\n")[0] + "\n")

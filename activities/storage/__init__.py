@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -11,7 +11,8 @@ class Source:
 
     `size` (bytes) is None when the storage does not tell it beforehand. `mode` holds permission bits.
     `link` is the target of a symbolic link that stays inside the folder it was found in.
-    `folder`: an empty folder, which has to be there all the same.
+    `folder`: an empty folder, which has to be there all the same. `version` (an ETag, say) tells one content
+    from another where the storage knows such a thing.
     """
 
     path: str
@@ -21,6 +22,7 @@ class Source:
     mode: int = 0o644
     link: str | None = None
     folder: bool = False
+    version: str = ""
 
 
 class Storage(Protocol):
@@ -34,22 +36,80 @@ class Storage(Protocol):
         """The files at `address`: one, or those below a folder, each with its place below `path`."""
         ...
 
-    def read(self, source: Source) -> AsyncIterator[bytes]:
-        """The content of one file, in chunks. Raises input_changed when it changes while it is read."""
+    def read(self, source: Source, start: int = 0) -> AsyncIterator[bytes]:
+        """The content of one file from byte `start` on, in chunks. Raises input_changed when it changes meanwhile."""
         ...
 
-    async def write(self, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int = 0o644) -> str:
-        """Store a file as `path` below the folder `address`: beside its final name first, then renamed.
+    async def write(
+        self, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int = 0o644, sha256: str | None = None
+    ) -> str:
+        """Store a file as `path` below the folder `address`: nothing has the final name before all of it is there.
 
         Returns the location as shown to people. Never writes outside `address`, not even through links.
-        What `chunks` raises is passed on, and nothing is left under the final name.
+        What `chunks` raises is passed on, and nothing is left under the final name. `sha256` is what the content
+        will come to, for storages that keep it beside the file; it is the caller who verifies it.
         """
         ...
 
-    async def link(self, address: str, path: str, target: str) -> str | None:
-        """Store a symbolic link as `write` does. None when this storage knows no links."""
+    async def make(self, address: str, path: str, target: str | None) -> str | None:
+        """Store a symbolic link to `target`, or without one an empty folder. None when this storage knows no such."""
         ...
 
     async def sha256(self, address: str, path: str) -> str | None:
         """Of the file stored as `path` below `address`; None when there is none, or asking costs too much."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """With it a site can fetch one file by itself: a URL that is good for a while, and what to say with it.
+
+    It is as good as a password: never in a command line, a log, a message or a history.
+    `addresses` are the ones that were found fit for `host`; the site connects to nothing else.
+    """
+
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    host: str = ""
+    port: int = 443
+    addresses: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Ticketed(Protocol):
+    """A storage from which a site may fetch by itself."""
+
+    async def ticket(self, source: Source) -> Ticket | None:
+        """None when this file cannot be had that way."""
+        ...
+
+
+class Unfinished(Protocol):
+    """A file being stored, in any order; begun by an earlier try perhaps. Ended by `commit` or `close`."""
+
+    async def blocks(self, block: int) -> list[str]:
+        """SHA-256 of each `block` bytes of what an earlier try left; the last one may be shorter. Empty when new."""
+        ...
+
+    async def write_at(self, offset: int, data: bytes) -> None: ...
+
+    async def sha256(self) -> str:
+        """Of all that is there now, read back."""
+        ...
+
+    async def commit(self, mode: int) -> str:
+        """Give it its name, durably. Returns the location as shown to people."""
+        ...
+
+    async def close(self, *, keep: bool) -> None:
+        """Let go of it; what is there stays for the next try, or does not. Never raises."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A storage that can go on with a file where an earlier try was cut off."""
+
+    async def begin(self, address: str, path: str, *, size: int, sha256: str) -> Unfinished:
+        """`size` in bytes. What an earlier try left counts only if it was to become the same sum."""
         ...

@@ -32,7 +32,7 @@ class FileStorage:
     async def find(self, address: str, path: str) -> list[Source]:
         return await uncut(lambda: _find(local_path(address), path))
 
-    async def read(self, source: Source) -> AsyncIterator[bytes]:
+    async def read(self, source: Source, start: int = 0) -> AsyncIterator[bytes]:
         reading = _Reading(source.address)
         try:
             while not reading.over and (chunk := await uncut(reading.next)):
@@ -40,7 +40,9 @@ class FileStorage:
         finally:
             reading.close()
 
-    async def write(self, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int = 0o644) -> str:
+    async def write(
+        self, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int = 0o644, sha256: str | None = None
+    ) -> str:
         root = local_path(address)
         part = Part(root, path)
         with _told(root, path):
@@ -57,10 +59,10 @@ class FileStorage:
                 raise
         return str(root / path)
 
-    async def link(self, address: str, path: str, target: str) -> str | None:
+    async def make(self, address: str, path: str, target: str | None) -> str | None:
         root = local_path(address)
         with _told(root, path):
-            await uncut(lambda: _link(root, path, target))
+            await uncut(lambda: _link(root, path, target or ""))
         return str(root / path)
 
     async def sha256(self, address: str, path: str) -> str | None:

@@ -38,17 +38,19 @@ class WebStorage:
             size = answer.headers.get("content-length", "") if answer.is_success else ""
         return [Source(path, address, size=int(size) if size.isdecimal() else None)]
 
-    async def read(self, source: Source) -> AsyncIterator[bytes]:
+    async def read(self, source: Source, start: int = 0) -> AsyncIterator[bytes]:
         async with _asked("GET", source.address) as answer:
             if not answer.is_success:
                 _refuse(source.address, answer)
             async for chunk in answer.aiter_raw(1 << 18):
                 yield chunk
 
-    async def write(self, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int = 0o644) -> str:
+    async def write(
+        self, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int = 0o644, sha256: str | None = None
+    ) -> str:
         _read_only(address)
 
-    async def link(self, address: str, path: str, target: str) -> str | None:
+    async def make(self, address: str, path: str, target: str | None) -> str | None:
         return None
 
     async def sha256(self, address: str, path: str) -> str | None:

@@ -172,7 +172,7 @@ async def test_no_link_is_followed_out(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="folder"):
         await storage.write(str(root), "folder/a", pieces(b"x"))
     with pytest.raises(DataError, match="folder"):
-        await storage.link(str(root), "folder/b", "a")
+        await storage.make(str(root), "folder/b", "a")
     await storage.write(str(root), "file", pieces(b"x"))
     assert await storage.sha256(str(root), "folder/a") is None
     assert (outside / "a").read_text() == "precious"
@@ -181,7 +181,7 @@ async def test_no_link_is_followed_out(tmp_path: Path) -> None:
 
 async def test_a_link_is_stored_in_place_of_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "l").write_text("old")
-    assert await storage.link(str(tmp_path), "l", "a b") == str(tmp_path / "l")
+    assert await storage.make(str(tmp_path), "l", "a b") == str(tmp_path / "l")
     assert str((tmp_path / "l").readlink()) == "a b"
     assert names(tmp_path) == ["l"]
 

@@ -158,7 +158,7 @@ async def test_a_url_that_is_not_plain_is_refused(web: Web, address: str) -> Non
 async def test_nothing_can_be_stored(web: Web) -> None:
     with pytest.raises(DataError, match="nothing can be stored"):
         await storage.write(web.url("/"), "a", storage.read(Source("a", web.url("/a"))))
-    assert await storage.link(web.url("/"), "a", "b") is None
+    assert await storage.make(web.url("/"), "a", "b") is None
     assert await storage.sha256(web.url("/"), "a") is None
 
 

@@ -12,6 +12,21 @@ from howdah.models.spec import ExperimentSpec
 from howdah.models.units import Line
 
 
+class Recorded(Data):
+    """What an input was when the experiment was started: a file, or a folder with all that is below it.
+
+    `index` counts the spec's inputs from 0. `sha256` is the file's, or that of the folder's list of files.
+    `at` is the URL of the depot's copy, when the client deposited one for workers that cannot see the original.
+    """
+
+    index: int
+    files: int
+    bytes: int
+    sha256: str
+    folder: bool = False
+    at: Line | None = None
+
+
 class Job(Data):
     """The input of the workflow `hpc`: a checked spec and what the client added to it."""
 
@@ -23,7 +38,9 @@ class Job(Data):
     base: Line
     """The absolute folder that relative inputs start from, as the staging worker sees it."""
     results: Line
-    """The absolute folder that outputs come home to."""
+    """The absolute folder, or the URL, that outputs come home to."""
+    recorded: tuple[Recorded, ...] = ()
+    """The local inputs as they were at the start, so that one edited later is refused rather than silently used."""
     created: datetime
     earlier: tuple[AttemptRecord, ...] = ()
     """The attempts of a run that ended, when this run is the answer to `howdah retry`."""

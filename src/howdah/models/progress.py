@@ -108,5 +108,11 @@ class Live(Data):
     files_total: int = 0
     bytes_done: int = 0
     bytes_total: int = 0
+    rate: float | None = None
+    """Bytes per second over the last while, as the worker measures it."""
+    left: float | None = None
+    """Seconds until it is done, if it goes on like this."""
+    text: str = ""
+    """All of it in a line for people: what the Web UI shows."""
     reason: str = ""
     since: datetime | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from howdah.models.data import Data
-from howdah.models.units import Count, Duration, Line, Name, Token, parse_duration
+from howdah.models.units import Count, Duration, Line, Name, Size, Token, parse_duration, parse_size
 
 
 def _scratch(path: str) -> str:
@@ -25,6 +25,9 @@ Scratch = Annotated[Line, AfterValidator(_scratch)]
 Directive = Annotated[str, Field(pattern=r"^--[a-z][a-z0-9-]*(=[^\s\x00-\x1f\x7f\"'\\`$;&|<>]*)?$")]
 
 
+DEFAULT_CACHE = parse_size("10G")
+
+
 class Limits(Data):
     """What we may ask of a site."""
 
@@ -36,6 +39,10 @@ class Limits(Data):
     """The longest time between two looks at the scheduler."""
     grace: Duration = parse_duration("2m")
     """How long the site's file systems may take to show what was written on another machine of it."""
+    output_files: Count = 200_000
+    """Files that one job may bring home."""
+    output_size: Size | None = None
+    """Bytes that one job may bring home; without it there is no limit."""
 
 
 class ForkLimits(Limits):
@@ -65,6 +72,20 @@ class Site(Data):
     """Shell lines before every user's command in a job."""
     container: Literal["apptainer", "singularity"] = "apptainer"
     """The program that runs containers."""
+    cache: Size | Literal["none"] | None = None
+    """Room for inputs that several jobs share, below the scratch. Without it 10G at a site reached through SSH,
+    none on this machine."""
+    transfer: Literal["howdah", "rsync"] = "howdah"
+    """What moves files between here and the site; rsync has to be installed at both."""
+    downloads: bool = True
+    """The site may fetch inputs with a URL by itself, if it has curl; otherwise they pass through the worker."""
+
+    @property
+    def cache_size(self) -> int:
+        """Bytes."""
+        if self.cache is None:
+            return DEFAULT_CACHE if self.ssh else 0
+        return 0 if self.cache == "none" else self.cache
 
     @property
     def transport(self) -> str:
