@@ -1,14 +1,14 @@
 """A project folder of its own for every test, and the program as a function."""
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from howdah.cli.app import run
+from howdah.testing.temporal import PrivateTemporal
+from tests.cli.answer import Answer, Howdah
+from tests.cli.stage import Stage, staged
 
 SITES = """
 [sites.bigred]
@@ -29,24 +29,6 @@ command: python3 pi.py
 inputs: [pi.py]
 outputs: [pi.json]
 """
-
-
-@dataclass(frozen=True)
-class Answer:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def error(self) -> Any:
-        return json.loads(self.err.splitlines()[-1])["error"]
-
-
-Howdah = Callable[..., Answer]
 
 
 @pytest.fixture
@@ -78,3 +60,13 @@ def howdah(project: Path, capsys: pytest.CaptureFixture[str]) -> Howdah:
         return Answer(int(code), told.out, told.err)
 
     return call
+
+
+@pytest.fixture
+async def stage(project: Path, howdah: Howdah, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    folder = tmp_path / "temporal"
+    folder.mkdir()
+    with PrivateTemporal(folder) as server:
+        monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
+        async with staged(project, howdah) as stage:
+            yield stage

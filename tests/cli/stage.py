@@ -27,7 +27,7 @@ from howdah.testing.fake_site import FakeSite
 from howdah.workers.connection import connect
 from howdah.workers.sandbox import workflow_runner
 from howdah.workflows.hpc_job import HpcJob
-from tests.cli.conftest import Answer, Howdah
+from tests.cli.answer import Answer, Howdah
 
 
 class TalkingSite(FakeSite):

@@ -15,7 +15,8 @@ from howdah.cli import completion
 from howdah.cli.app import app
 from howdah.cli.errors import ExitCode, complaint
 from howdah.errors import Rejected, SiteUnreachable
-from tests.cli.conftest import SPEC, Howdah
+from tests.cli.answer import Howdah
+from tests.cli.conftest import SPEC
 
 HEAVY = ("temporalio", "asyncssh", "httpx", "ruamel")
 

@@ -1,9 +1,7 @@
-from datetime import UTC, datetime
-
 import pytest
 from temporalio.api.enums.v1 import PendingActivityState
-from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import CancelledError
 
 from howdah import names
 from howdah.errors import DataError, Rejected, SiteError, SiteUnreachable
@@ -11,12 +9,10 @@ from howdah.models.batch import BatchStatus
 from howdah.models.causes import FailureCause
 from howdah.models.job import Resolution
 from howdah.models.progress import AttemptRecord, Progress
-from howdah.models.spec import ExperimentSpec
 from howdah.models.states import BatchState, JobState
-from howdah.testing.fake_site import FakeSite
 from howdah.testing.jobs import job_at
 from howdah.workflows.hpc_job import HpcJob
-from tests.workflows.conftest import Handle, Stage, serving, until
+from tests.workflows.conftest import Handle, Stage, failure_of, until
 
 CANCEL_REQUESTED = PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED
 WHOLE = ["prepare 1", "stage_in 1", "submit 1", "monitor 1", "monitor 1", "stage_out 1", "cleanup 1"]
@@ -28,14 +24,6 @@ EXIT_3 = BatchStatus(
     message="The program ended with exit code 3.",
     stderr_tail="no such table",
 )
-
-
-async def failure_of(handle: Handle) -> ApplicationError:
-    with pytest.raises(WorkflowFailureError) as failure:
-        await handle.result()
-    cause = failure.value.cause
-    assert isinstance(cause, ApplicationError)
-    return cause
 
 
 async def test_a_job_runs_every_step_in_order_and_tells_its_story(stage: Stage) -> None:
@@ -129,65 +117,6 @@ async def test_a_job_cancelled_before_its_start_never_touches_the_site(stage: St
     assert stage.site.log == []
 
 
-async def test_a_permanent_failure_waits_for_the_operator_and_goes_on_where_it_stood(stage: Stage) -> None:
-    stage.site.fails["stage_in"] = DataError("The disk is full.", cause=FailureCause.QUOTA)
-    handle = await stage.start()
-    progress = await until(handle, JobState.WAITING)
-    assert progress.waiting is not None
-    assert (progress.waiting.reason, progress.waiting.step) == ("quota", "batch.stage_in")
-    stage.site.fails.clear()
-    stage.site.tell(BatchState.COMPLETED)
-    await handle.execute_update(names.RESOLVE, Resolution(retry=True))
-    progress = await handle.result()
-    assert len(progress.attempts) == 1
-    assert progress.failure is None
-    assert stage.site.log.count("stage_in 1") == 2
-
-
-async def test_a_retry_with_changes_is_a_new_attempt_and_leaves_nothing_of_the_old_one(stage: Stage) -> None:
-    stage.site.fails["submit"] = Rejected("The scheduler refused.", says="invalid partition")
-    handle = await stage.start(resources={"queue": "nosuch"})
-    progress = await until(handle, JobState.WAITING)
-    assert progress.failure is not None
-    assert progress.failure.scheduler_says == "invalid partition"
-    stage.site.fails.clear()
-    stage.site.tell(BatchState.COMPLETED)
-    spec = ExperimentSpec.model_validate({"name": "t", "command": "true", "resources": {"queue": "debug"}})
-    await handle.execute_update(names.RESOLVE, Resolution(retry=True, spec=spec))
-    progress = await handle.result()
-    assert [attempt.number for attempt in progress.attempts] == [1, 2]
-    assert stage.site.log.index("cancel 1") < stage.site.log.index("prepare 2")
-
-
-async def test_an_operator_may_abort(stage: Stage) -> None:
-    stage.site.fails["submit"] = Rejected("The scheduler refused.")
-    handle = await stage.start()
-    await until(handle, JobState.WAITING)
-    await handle.execute_update(names.RESOLVE, Resolution(retry=False))
-    assert (await failure_of(handle)).type == "rejected"
-    assert "cancel 1" in stage.site.log
-
-
-async def test_an_answer_nobody_asked_for_is_refused(stage: Stage) -> None:
-    handle = await stage.start()
-    await stage.site.reached["monitor"].wait()
-    with pytest.raises(WorkflowUpdateFailedError):
-        await handle.execute_update(names.RESOLVE, Resolution(retry=True))
-    stage.site.tell(BatchState.COMPLETED)
-    await handle.result()
-
-
-async def test_a_job_that_waits_for_an_operator_can_be_cancelled(stage: Stage) -> None:
-    stage.site.fails["submit"] = Rejected("The scheduler refused.")
-    handle = await stage.start()
-    await until(handle, JobState.WAITING)
-    await handle.cancel()
-    with pytest.raises(WorkflowFailureError) as failure:
-        await handle.result()
-    assert isinstance(failure.value.cause, CancelledError)
-    assert stage.site.log[-2:] == ["cancel 1", "cleanup 1"]
-
-
 async def test_a_missing_output_fails_at_once(stage: Stage) -> None:
     stage.site.fails["stage_out"] = DataError("No output.", cause=FailureCause.OUTPUT_MISSING)
     handle = await stage.start()
@@ -236,20 +165,6 @@ async def test_a_cancel_during_an_undo_does_not_cut_it_in_half(stage: Stage) -> 
     with pytest.raises(WorkflowFailureError):
         await handle.result()
     assert stage.site.log[-3:] == ["cancel 1", "cancel 1 done", "cleanup 1"]
-
-
-async def test_the_second_site_is_used_when_the_operator_names_it(stage: Stage) -> None:
-    stage.site.fails["submit"] = Rejected("The scheduler refused.")
-    other = FakeSite()
-    other.tell(BatchState.COMPLETED)
-    handle = await stage.start()
-    await until(handle, JobState.WAITING)
-    async with serving(stage.client, other):
-        await handle.execute_update(names.RESOLVE, Resolution(retry=True, site=other.name))
-        progress = await handle.result()
-    assert progress.site == other.name
-    assert other.log[-1] == "cleanup 2"
-    assert stage.site.log[-1] == "cleanup 1"
 
 
 @pytest.mark.parametrize("error", [SiteUnreachable("No route."), Rejected("The scheduler refused.")])
@@ -307,29 +222,10 @@ async def test_a_run_after_one_that_was_given_up_first_sees_its_batch_job_gone(s
     assert all(attempt.gone for attempt in progress.attempts)
 
 
-async def test_giving_up_goes_before_any_retry_by_itself(stage: Stage) -> None:
-    stage.site.fails["submit"] = Rejected("The scheduler refused.")
-    handle = await stage.start(retry={"on": ["rejected"], "attempts": 5})
-    await until(handle, JobState.WAITING)
-    await handle.execute_update(names.RESOLVE, Resolution(retry=False))
-    assert (await failure_of(handle)).type == "rejected"
-    assert stage.site.log.count("submit 2") == 0
-
-
 async def test_a_clock_that_makes_no_sense_does_not_stop_the_workflow(stage: Stage) -> None:
     handle = await stage.start()
     stage.site.tell(BatchStatus(state=BatchState.COMPLETED, started=999_999_999_999_999))
     assert (await handle.result()).state is JobState.SUCCEEDED
-
-
-@pytest.mark.parametrize("words", ["\udcff not unicode", "x" * 3_000_000], ids=["not unicode", "too long"])
-async def test_words_that_no_history_can_hold_still_reach_the_operator(stage: Stage, words: str) -> None:
-    stage.site.fails["prepare"] = DataError(words, says=words)
-    handle = await stage.start()
-    progress = await until(handle, JobState.WAITING)
-    assert progress.failure is not None
-    await handle.execute_update(names.RESOLVE, Resolution(retry=False))
-    await failure_of(handle)
 
 
 async def test_a_failed_program_is_told_though_its_words_cannot_be_brought_home(stage: Stage) -> None:
@@ -339,23 +235,3 @@ async def test_a_failed_program_is_told_though_its_words_cannot_be_brought_home(
     error = await failure_of(handle)
     assert error.type == "program_exit"
     assert "disk at home" in Progress.model_validate(error.details[0]).warnings[0]
-
-
-async def test_a_retry_after_the_folder_was_purged_is_a_new_attempt(stage: Stage) -> None:
-    stage.site.fails["submit"] = DataError("Purged.", cause=FailureCause.PURGED)
-    handle = await stage.start()
-    await until(handle, JobState.WAITING)
-    stage.site.fails.clear()
-    stage.site.tell(BatchState.COMPLETED)
-    await handle.execute_update(names.RESOLVE, Resolution(retry=True))
-    assert len((await handle.result()).attempts) == 2
-
-
-async def test_an_answer_to_an_earlier_question_is_refused(stage: Stage) -> None:
-    stage.site.fails["submit"] = Rejected("The scheduler refused.")
-    handle = await stage.start()
-    await until(handle, JobState.WAITING)
-    with pytest.raises(WorkflowUpdateFailedError):
-        await handle.execute_update(names.RESOLVE, Resolution(retry=True, since=datetime(2020, 1, 1, tzinfo=UTC)))
-    await handle.execute_update(names.RESOLVE, Resolution(retry=False))
-    await failure_of(handle)
