@@ -4,7 +4,7 @@ import asyncio
 
 from howdah.activities import folder
 from howdah.activities.schedulers import Scheduler
-from howdah.activities.staging import stage_in, stage_out
+from howdah.activities.staging import Cache, stage_in, stage_out
 from howdah.activities.transports.shell import Shell
 from howdah.activities.watching import SiteWatch
 from howdah.errors import OutcomeUnknown
@@ -24,6 +24,7 @@ class BatchActivities:
     def __init__(self, site: Site, shell: Shell, scheduler: Scheduler) -> None:
         self.site, self.shell, self.scheduler = site, shell, scheduler
         self.watch = SiteWatch(shell, scheduler, site.limits)
+        self.cache = Cache(site.cache_size)
 
     @carries_out(batch.prepare)
     async def prepare(self, attempt: Attempt) -> Workdir:
@@ -31,7 +32,14 @@ class BatchActivities:
 
     @carries_out(batch.stage_in)
     async def stage_in(self, attempt: Attempt) -> Staged:
-        return await stage_in(self.shell, attempt, tell=report)
+        return await stage_in(
+            self.shell,
+            attempt,
+            tell=report,
+            cache=self.cache,
+            downloads=self.site.downloads,
+            rsync=self.site.transfer == "rsync",
+        )
 
     @carries_out(batch.submit)
     async def submit(self, attempt: Attempt) -> BatchJob:
@@ -48,7 +56,8 @@ class BatchActivities:
 
     @carries_out(batch.stage_out)
     async def stage_out(self, collect: Collect) -> Collected:
-        return await stage_out(self.shell, collect, tell=report)
+        by_rsync = self.site.transfer == "rsync"
+        return await stage_out(self.shell, collect, tell=report, limits=self.site.limits, rsync=by_rsync)
 
     @carries_out(batch.cancel)
     async def cancel(self, attempt: Attempt) -> Cancelled:

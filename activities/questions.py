@@ -2,14 +2,24 @@
 
 from dataclasses import dataclass
 
-from howdah.activities import folder
+from howdah.activities import caching, folder
 from howdah.activities.evidence import decide, explain
 from howdah.activities.schedulers import Scheduler
 from howdah.activities.staging import stage_out
 from howdah.activities.transports import Transport
 from howdah.activities.transports.shell import Shell
 from howdah.errors import SiteError
-from howdah.models.answers import Check, Checks, Explanation, LogChunk, Nothing, ReadLog
+from howdah.models.answers import (
+    CacheCleaned,
+    CacheState,
+    Check,
+    Checks,
+    CleanCache,
+    Explanation,
+    LogChunk,
+    Nothing,
+    ReadLog,
+)
 from howdah.models.batch import Sighting
 from howdah.models.job import Attempt, Collect, Collected
 from howdah.models.sites import Site
@@ -18,7 +28,7 @@ from howdah.steps import carries_out, questions, report
 
 @dataclass
 class SiteQuestions:
-    """Nothing here changes anything at the site."""
+    """Nothing here changes anything of a job."""
 
     site: Site
     shell: Shell
@@ -50,4 +60,13 @@ class SiteQuestions:
 
     @carries_out(questions.fetch)
     async def fetch(self, collect: Collect) -> Collected:
-        return await stage_out(self.shell, collect, tell=report)
+        by_rsync = self.site.transfer == "rsync"
+        return await stage_out(self.shell, collect, tell=report, limits=self.site.limits, rsync=by_rsync)
+
+    @carries_out(questions.show_cache)
+    async def show_cache(self, _: Nothing) -> CacheState:
+        return await self.shell.ask(caching.look(self.site))
+
+    @carries_out(questions.clean_cache)
+    async def clean_cache(self, wanted: CleanCache) -> CacheCleaned:
+        return await self.shell.ask(caching.clean(self.site, wanted))

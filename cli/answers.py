@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import RootModel, model_serializer
 
-from howdah.models.answers import Check, Explanation, WorkerRow
+from howdah.models.answers import CacheCleaned, CacheState, Check, Explanation, WorkerRow
 from howdah.models.data import Data
 from howdah.models.job import Collected
 from howdah.models.progress import Headline, Live, Progress
@@ -31,11 +31,12 @@ class Script(Data):
 
 
 class PlannedInput(Data):
-    """`size` in bytes; None when only the storage knows."""
+    """`size` in bytes; None when only the storage knows, like the number of `files`."""
 
     path: str
     source: str
     size: int | None = None
+    files: int | None = None
 
 
 class Plan(Data):
@@ -49,6 +50,11 @@ class Plan(Data):
     inputs: tuple[PlannedInput, ...]
     outputs: tuple[str, ...]
     script: Script
+    files: int = 0
+    """Of all inputs whose size is known, and in bytes:"""
+    size: int = 0
+    depot: str | None = None
+    """Where the inputs of this machine would be put for its workers."""
 
 
 class Experiments(RootModel[tuple[Headline, ...]]):
@@ -60,15 +66,13 @@ class Overview(Data):
 
     progress: Progress
     live: Live | None = None
-    rate: float | None = None
-    """Bytes a second."""
     trouble: str = ""
     """Why a step is being tried again, or who is missing."""
     link: str | None = None
 
     @model_serializer
-    def _progress_only(self) -> Progress:
-        return self.progress
+    def with_live(self) -> Progress:
+        return self.progress.model_copy(update={"live": self.live})
 
 
 class LogPart(Data):
@@ -111,6 +115,14 @@ class Sites(RootModel[tuple[Site, ...]]):
 class SiteChecked(Data):
     site: str
     checks: tuple[Check, ...]
+
+
+class CacheShown(CacheState):
+    site: str
+
+
+class CacheCleanedAt(CacheCleaned):
+    site: str
 
 
 class Trusted(Data):

@@ -46,10 +46,20 @@ async def start(connection: Connection, job: Job) -> Run:
     except WorkflowAlreadyStartedError as error:
         if await _is_there(connection, job):
             return Run(error.run_id or "", created=False)
-        raise UserError(
-            f"The id {job.experiment!r} belongs to another experiment.",
-            hint=f"choose another --id, or see what it is: howdah show {job.experiment}",
-        ) from None
+        raise _taken(job.experiment) from None
+
+
+async def there_already(connection: Connection, job: Job) -> Run | None:
+    """The experiment that has this id, if there is one. Raises: UserError when it is another one."""
+    try:
+        described = await connection.client.get_workflow_handle(job.experiment).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    if not await _is_there(connection, job):
+        raise _taken(job.experiment)
+    return Run(described.run_id, created=False)
 
 
 async def run_again(connection: Connection, job: Job, ended: WorkflowExecutionDescription) -> None:
@@ -167,6 +177,13 @@ async def _is_there(connection: Connection, job: Job) -> bool:
 
 def _same(job: Job, other: Job) -> bool:
     return (job.spec, job.site, job.base, job.results) == (other.spec, other.site, other.base, other.results)
+
+
+def _taken(experiment: str) -> UserError:
+    return UserError(
+        f"The id {experiment!r} belongs to another experiment.",
+        hint=f"choose another --id, or see what it is: howdah show {experiment}",
+    )
 
 
 def _somebody_was_first(experiment: str, why: str = "") -> CommandFailed:

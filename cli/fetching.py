@@ -1,62 +1,86 @@
 """`howdah fetch`: the outputs that are there now."""
 
-import asyncio
-import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from howdah.activities.staging.bringing import bring, listed
+from howdah.activities.staging.inputs import PLAIN, scheme_of
+from howdah.activities.staging.outputs_manifest import Came
 from howdah.cli.answers import Fetched
-from howdah.cli.errors import CommandFailed
 from howdah.cli.history import read_record
 from howdah.cli.looking import progress_of
 from howdah.cli.questions import ask, attempt_of
 from howdah.models.batch import BatchStatus
-from howdah.models.job import Collect
-from howdah.models.progress import OutputFile, Progress
+from howdah.models.job import Collect, Job
+from howdah.models.printable import printable, unprintable
+from howdah.models.progress import Live, OutputFile, Progress
 from howdah.models.states import BatchState, JobState
 from howdah.steps import questions
 from howdah.workers.connection import Connection
 
+Tell = Callable[[Live], None]
+Failed = tuple[str, ...]
+"""A line for each file that could not be had."""
 
-async def fetch(connection: Connection, experiment: str, to: Path | None) -> Fetched:
-    """From home when they are there, otherwise from the site, into `to` or the experiment's results."""
+
+async def fetch(connection: Connection, experiment: str, to: Path | None, tell: Tell) -> tuple[Fetched, Failed]:
+    """From where the outputs went when the job has succeeded, otherwise from the site.
+
+    Into `to`, which is absolute; without it into the experiment's results, or when those are at a URL into
+    `./results/EXPERIMENT`. May be cut off anywhere and run again.
+    """
     description = await connection.client.get_workflow_handle(experiment).describe()
     progress = (await progress_of(connection, description)).progress
     if progress.state is JobState.SUCCEEDED:
-        return await asyncio.to_thread(_from_home, progress, to)
+        return await from_home(progress, to, tell)
     handle = connection.client.get_workflow_handle(experiment, run_id=description.run_id)
     job = (await read_record(connection.client, handle)).job
-    if to is not None:
+    return await _from_site(connection, progress, job, to, tell)
+
+
+async def _from_site(
+    connection: Connection, progress: Progress, job: Job, to: Path | None, tell: Tell
+) -> tuple[Fetched, Failed]:
+    """Results at a URL are where the site's worker and this machine can meet; a folder has to be one that it sees."""
+    at_url = scheme_of(job.results) != PLAIN
+    if to is not None and not at_url:
         job = job.model_copy(update={"results": str(to)})
     attempt = attempt_of(job, progress)
     # It has not succeeded, so nothing of it is required to be there.
     collect = Collect(attempt=attempt, status=BatchStatus(state=BatchState.FAILED))
     collected = await ask(connection.client, questions.fetch, collect, site=attempt.site)
-    return Fetched(id=experiment, to=job.results, **dict(collected))
+    if not at_url:
+        return Fetched(id=progress.id, to=job.results, **dict(collected)), ()
+    now = progress.model_copy(update={"outputs": collected.outputs, "warnings": collected.warnings})
+    return await _bring(now, job.results, to or _here(progress.id), tell)
 
 
-def _from_home(progress: Progress, to: Path | None) -> Fetched:
-    if to is None:
-        return Fetched(id=progress.id, to=progress.results or "", outputs=progress.outputs)
-    copied = tuple(_copy(file, to) for file in progress.outputs if file.location.startswith("/"))
-    elsewhere = tuple(
-        f"{file.path} is at {file.location}" for file in progress.outputs if not file.location.startswith("/")
-    )
-    return Fetched(id=progress.id, to=str(to), outputs=copied, warnings=elsewhere)
+async def from_home(progress: Progress, to: Path | None, tell: Tell) -> tuple[Fetched, Failed]:
+    """Of a job that has succeeded: from where its outputs went."""
+    results = progress.results or ""
+    if to is None and scheme_of(results) == PLAIN:
+        return Fetched(id=progress.id, to=results, outputs=progress.outputs), ()
+    return await _bring(progress.model_copy(update={"warnings": ()}), results, to or _here(progress.id), tell)
 
 
-def _copy(file: OutputFile, to: Path) -> OutputFile:
-    """Whole or not at all; a path of ours never climbs out of `to`."""
-    target = to / file.path
-    if not target.resolve().is_relative_to(to.resolve()):
-        raise CommandFailed(f"{target} leads out of {to}.", hint="choose another folder: --to DIR")
-    beside = target.with_name(f".{target.name}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file.location, beside)
-        beside.replace(target)
-    except OSError as error:
-        raise CommandFailed(
-            f"Cannot copy {file.location} to {target}: {error.strerror}.",
-            hint="the results are where the staging worker put them; this machine may not see them",
-        ) from error
-    return file.model_copy(update={"location": str(target)})
+async def _bring(progress: Progress, results: str, to: Path, tell: Tell) -> tuple[Fetched, Failed]:
+    """What is recorded of many files are the first; the list among the results has all of them."""
+    key = progress.attempt.key if progress.attempt else ""
+    wanted = await listed(results, key) if results and key else None
+    brought = await bring(_recorded(progress.outputs) if wanted is None else wanted, to, tell=tell)
+    failed = tuple(f"{printable(path)}: {why}" for path, why in sorted(brought.failed.items()))
+    outputs = tuple(_shown(one) for one in brought.came if one.sha256)
+    fetched = Fetched(id=progress.id, to=str(to), outputs=outputs, warnings=(*progress.warnings, *failed))
+    return fetched, failed
+
+
+def _recorded(outputs: Sequence[OutputFile]) -> list[Came]:
+    return [Came(unprintable(one.path), unprintable(one.location), one.size, one.sha256) for one in outputs]
+
+
+def _shown(one: Came) -> OutputFile:
+    return OutputFile(path=printable(one.path), size=one.size, sha256=one.sha256, location=printable(one.location))
+
+
+def _here(experiment: str) -> Path:
+    return Path.cwd() / "results" / experiment

@@ -8,7 +8,6 @@ from temporalio.client import WorkflowExecutionDescription
 
 from howdah.cli.answers import Overview
 from howdah.cli.looking import Looked, is_over, overview, progress_of
-from howdah.models.progress import Live
 from howdah.workers.connection import Connection
 
 PAUSE = 0.5
@@ -21,40 +20,17 @@ async def follow(connection: Connection, experiment: str) -> AsyncIterator[Overv
     """An experiment as it stands, and again each time it has changed, until it has ended."""
     handle = connection.client.get_workflow_handle(experiment)
     asked = _Asked(connection)
-    rate = Rate()
     shown: Overview | None = None
     while True:
         description = await handle.describe()
         looked = await asked.progress(description)
         seen = await overview(connection, description, looked)
-        seen = seen.model_copy(update={"rate": rate.after(seen.live, time.monotonic())})
         if seen != shown:
             yield seen
             shown = seen
         if is_over(description):
             return
         await asyncio.sleep(PAUSE)
-
-
-class Rate:
-    """Bytes a second, from what a step told and when."""
-
-    def __init__(self) -> None:
-        self._step = ""
-        self._bytes = 0
-        self._at = 0.0
-        self._rate: float | None = None
-
-    def after(self, live: Live | None, now: float) -> float | None:
-        """The rate between the last two different reports of the same step; `now` in seconds."""
-        if live is None or not live.bytes_total:
-            self._step, self._rate = "", None
-        elif live.doing != self._step:
-            self._step, self._bytes, self._at, self._rate = live.doing, live.bytes_done, now, None
-        elif live.bytes_done != self._bytes and now > self._at:
-            self._rate = max(live.bytes_done - self._bytes, 0) / (now - self._at)
-            self._bytes, self._at = live.bytes_done, now
-        return self._rate
 
 
 class _Asked:

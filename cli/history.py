@@ -100,5 +100,4 @@ def _changed(job: Job, resolution: Resolution | None) -> Job:
     """The same rule by which the workflow takes an answer."""
     if resolution is None or not resolution.retry:
         return job
-    changes = {"spec": resolution.spec, "site": resolution.site}
-    return job.model_copy(update={name: value for name, value in changes.items() if value is not None})
+    return job.changed_by(resolution)

@@ -1,15 +1,14 @@
 """What a job prints: read at its site while it is there, from the results when it has come home."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
+from howdah.activities.staging.peeking import file_at, peek
 from howdah.cli.answers import LogPart
 from howdah.cli.errors import CommandFailed, Unserved
 from howdah.cli.history import read_record
 from howdah.cli.looking import progress_of
 from howdah.cli.questions import ask, attempt_of
-from howdah.errors import SiteUnreachable
+from howdah.errors import HowdahError, SiteUnreachable
 from howdah.models.answers import LogChunk, ReadLog
 from howdah.models.job import Attempt
 from howdah.models.progress import Progress
@@ -37,7 +36,7 @@ async def everything(connection: Connection, experiment: str, stream: str) -> Lo
 async def parts(connection: Connection, experiment: str, stream: str, *, follow: bool) -> AsyncIterator[LogPart]:
     """What the latest attempt prints, until it has ended or (not to `follow`) until there is no more."""
     attempt, progress = await _latest(connection, experiment)
-    if progress.state is JobState.SUCCEEDED and (text := await asyncio.to_thread(_at_home, progress, stream, 0)):
+    if progress.state is JobState.SUCCEEDED and (text := await _at_home(progress, stream, 0)):
         yield LogPart(stream=stream, text=text, ended=True)
         return
     offset, is_gone = 0, False
@@ -52,7 +51,7 @@ async def parts(connection: Connection, experiment: str, stream: str, *, follow:
     except (SiteUnreachable, Unserved, CommandFailed):
         if not progress.state.is_final:
             raise
-    text = await asyncio.to_thread(_at_home, progress, stream, offset)
+    text = await _at_home(progress, stream, offset)
     if text or progress.state.is_final:
         yield LogPart(stream=stream, text=text, ended=True)
 
@@ -79,13 +78,12 @@ async def _at_the_site(
         offset = chunk.offset
 
 
-def _at_home(progress: Progress, stream: str, offset: int) -> str:
-    """The rest of the stream among the results, if this machine sees them."""
-    if progress.results is None:
+async def _at_home(progress: Progress, stream: str, offset: int) -> str:
+    """The rest of the stream among the results, if this machine can read them."""
+    if not progress.results:
         return ""
     try:
-        with (Path(progress.results) / f"{stream}.txt").open("rb") as file:
-            file.seek(offset)
-            return file.read(MOST_AT_HOME).decode(errors="replace")
-    except OSError:
+        file = file_at(f"{progress.results.rstrip('/')}/{stream}.txt")
+        return (await peek(*file, most=MOST_AT_HOME, start=offset)).decode(errors="replace")
+    except HowdahError:
         return ""

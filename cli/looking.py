@@ -68,9 +68,7 @@ async def progress_of(connection: Connection, description: WorkflowExecutionDesc
     return Looked(_unless_cut_off(progress, description))
 
 
-async def overview(
-    connection: Connection, description: WorkflowExecutionDescription, looked: Looked, *, rate: float | None = None
-) -> Overview:
+async def overview(connection: Connection, description: WorkflowExecutionDescription, looked: Looked) -> Overview:
     """`looked` with what the pending steps tell."""
     steps = description.raw_description.pending_activities
     trouble = pending.trouble(steps)
@@ -79,7 +77,6 @@ async def overview(
     return Overview(
         progress=looked.progress,
         live=await pending.live(connection.client, steps),
-        rate=rate,
         trouble=trouble or ("" if looked.complete else NOBODY),
         link=workflow_url(connection, description.id, description.run_id),
     )

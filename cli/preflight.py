@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from howdah.activities.staging import check_inputs, check_outputs
+from howdah.activities.staging.depot import results_place as depot_results
+from howdah.activities.staging.inputs import PLAIN, scheme_of
 from howdah.cli.ids import this_user
 from howdah.cli.spec_file import Written, invalid
 from howdah.config import find_site
@@ -14,6 +16,7 @@ from howdah.errors import UnknownName
 from howdah.models.job import Job
 from howdah.models.sites import Site
 from howdah.models.spec import ExperimentSpec, SiteWish
+from howdah.plugins import storage_for
 from howdah.problems import Problem
 
 LARGEST_JOB = 512 * 1024
@@ -35,7 +38,9 @@ def choose_site(wish: str | SiteWish, sites: Mapping[str, Site]) -> Site:
     )
 
 
-def planned_job(written: Written, sites: Mapping[str, Site], *, experiment: str, now: datetime) -> Job:
+def planned_job(
+    written: Written, sites: Mapping[str, Site], *, experiment: str, now: datetime, depot: str | None = None
+) -> Job:
     """The job that `start` would start, with everything checked that can be. Raises: SpecError."""
     lines = []
     try:
@@ -49,7 +54,7 @@ def planned_job(written: Written, sites: Mapping[str, Site], *, experiment: str,
         site=site,
         owner=this_user(),
         base=str(written.base),
-        results=str(results_folder(written.spec, written.base, experiment)),
+        results=results_place(written.spec, written.base, experiment, depot),
         created=now,
     )
     lines += _misplaced(written, now, job)
@@ -66,6 +71,21 @@ def check_again(spec: ExperimentSpec, job: Job) -> None:
         raise invalid(spec.name, lines)
 
 
+def check_size(job: Job) -> None:
+    """With what was recorded of its inputs. Raises: SpecError."""
+    if lines := list(_too_large(job)):
+        raise invalid(job.spec.name, lines)
+
+
+def results_place(spec: ExperimentSpec, base: Path, experiment: str, depot: str | None) -> str:
+    """A URL or an absolute folder: what the spec says, else in the depot if there is one."""
+    if spec.results and scheme_of(spec.results) != PLAIN:
+        return spec.results
+    if depot and not spec.results:
+        return depot_results(depot, experiment)
+    return str(results_folder(spec, base, experiment))
+
+
 def results_folder(spec: ExperimentSpec, base: Path, experiment: str) -> Path:
     """Absolute. `results` is relative to the experiment's file, like everything in it."""
     folder = Path(spec.results).expanduser() if spec.results else Path("results") / experiment
@@ -78,7 +98,7 @@ def _misplaced(written: Written, now: datetime, job: Job) -> Iterable[str]:
         yield f"{written.at(('start_at',))}: start_at: is more than ten years away"
     elif spec.start_at is not None and spec.expires is not None and spec.start_at >= now + spec.expires:
         yield f"{written.at(('expires',))}: expires: is over before 'start_at'; it counts from now on"
-    if trouble := _cannot_make(Path(job.results)):
+    if trouble := _cannot_store(job.results):
         yield f"{written.at(('results',))}: results: {trouble}"
     yield from _too_large(job)
 
@@ -101,8 +121,16 @@ def _data_problems(spec: ExperimentSpec, base: Path) -> list[Problem]:
     ]
 
 
+def _cannot_store(results: str) -> str:
+    """Why nothing could come home to this place, as far as that can be seen from here."""
+    scheme = scheme_of(results)
+    if scheme == PLAIN:
+        return _cannot_make(Path(results))
+    return "" if (kind := storage_for(scheme)) and kind.writable else f"nothing can be stored at {scheme}://"
+
+
 def _cannot_make(folder: Path) -> str:
-    """Why `folder` could not be written to, judged by what exists of it."""
+    """Judged by what exists of it."""
     nearest = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
     if not nearest.is_dir():
         return f"{nearest} is not a folder"

@@ -1,15 +1,18 @@
 """What would be done, without doing it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from howdah.activities.schedulers import Scheduler
 from howdah.activities.schedulers.command import render
+from howdah.activities.staging.inputs import address_of
 from howdah.cli.answers import Plan, PlannedInput, Script
 from howdah.cli.history import read_record
+from howdah.cli.inputs import depot_in_use
 from howdah.cli.listing import find as find_experiment
 from howdah.cli.looking import progress_of
 from howdah.cli.questions import attempt_of
+from howdah.cli.recording import Found, find_local
 from howdah.config import find_site
 from howdah.models.job import Attempt, Job, attempt_key
 from howdah.models.sites import Site
@@ -23,19 +26,27 @@ SCRATCH = "/HOWDAH_SCRATCH"
 """Stands for the site's scratch, whose absolute path only the site knows."""
 
 
-def plan(job: Job, sites: Mapping[str, Site], *, named: bool) -> Plan:
-    """What `start` would do. Without an id of the user's choice the last part of the id is open."""
+async def plan(job: Job, sites: Mapping[str, Site], *, named: bool) -> Plan:
+    """What `start` would do. Without an id of the user's choice the last part of the id is open.
+
+    Nothing is read of inputs but their sizes. Raises DataError for those that could not be staged.
+    """
     site = sites[job.site]
     experiment = job.experiment if named else f"{job.spec.name}-<id>"
     folder = f"{site.scratch}/{experiment}/{job.name}/1-<key>"
+    found = {one.index: one for one in await find_local(job.spec, Path(job.base))}
+    inputs = [_planned(item, Path(job.base), found.get(index)) for index, item in enumerate(job.spec.inputs)]
     return Plan(
         name=job.spec.name,
         site=site.name,
         folder=folder,
         results=job.results.replace(job.experiment, experiment),
-        inputs=tuple(_planned(item, Path(job.base)) for item in job.spec.inputs),
+        inputs=tuple(inputs),
         outputs=tuple(output.path for output in job.spec.outputs),
         script=future_script(job, sites),
+        files=sum(one.files or 0 for one in inputs),
+        size=sum(one.size or 0 for one in inputs),
+        depot=depot_in_use(),
     )
 
 
@@ -72,18 +83,11 @@ def _sent(attempt: Attempt, site: Site) -> Script:
     return Script(site=site.name, script=scheduler.script(attempt), command=command)
 
 
-def _planned(item: Input, base: Path) -> PlannedInput:
+def _planned(item: Input, base: Path, found: Found | None) -> PlannedInput:
     if item.text is not None:
-        return PlannedInput(path=item.target, source="the experiment's file", size=len(item.text.encode()))
-    source = item.source or ""
-    if item.scheme:
-        return PlannedInput(path=item.target, source=source)
-    path = base / Path(source).expanduser()
-    return PlannedInput(path=item.target, source=str(path), size=sum(_sizes(path)))
-
-
-def _sizes(path: Path) -> Iterator[int]:
-    if path.is_file():
-        yield path.stat().st_size
-    elif path.is_dir():
-        yield from (inner.stat().st_size for inner in path.rglob("*") if inner.is_file())
+        return PlannedInput(path=item.target, source="the experiment's file", size=len(item.text.encode()), files=1)
+    if found is None:
+        return PlannedInput(path=item.target, source=item.source or "")
+    files = sum(not one.folder for one in found.sources)
+    size = sum(one.size or 0 for one in found.sources)
+    return PlannedInput(path=item.target, source=address_of(item, base), size=size, files=files)

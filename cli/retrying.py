@@ -10,26 +10,36 @@ from howdah.cli.errors import CommandFailed
 from howdah.cli.experiments import answer, next_run, run_again
 from howdah.cli.history import read_record
 from howdah.cli.ids import this_user
+from howdah.cli.inputs import recorded_again
 from howdah.cli.looking import progress_of
-from howdah.cli.preflight import check_again, choose_site
+from howdah.cli.preflight import check_again, check_size, choose_site
 from howdah.cli.settings import Setting
 from howdah.cli.spec_file import changed_spec
+from howdah.cli.views import View
 from howdah.config import load_sites
 from howdah.errors import UserError
 from howdah.models.job import Job, Resolution
 from howdah.models.progress import Progress
 from howdah.models.sites import Site
 from howdah.models.states import JobState
+from howdah.steps import batch
 from howdah.workers.connection import Connection, ensure_served
+from howdah.workflows.supervised import NEEDS_A_NEW_ATTEMPT
 
 
-async def retry(connection: Connection, experiment: str, changes: Sequence[Setting]) -> Outcome:
-    """Raises: UserError when there is nothing to retry, CommandFailed when somebody else was faster."""
+async def retry(view: View, connection: Connection, experiment: str, changes: Sequence[Setting]) -> Outcome:
+    """Raises: UserError when there is nothing to retry, CommandFailed when somebody else was faster.
+
+    Inputs are taken as they are now, wherever they have still to be staged: to retry is to say it anew.
+    """
     description, progress, job = await _as_it_is(connection, experiment)
     _can_be_retried(progress)
     changed = change(job, changes, load_sites())
     if changes:  # without any, only its workers can tell: they, not this machine, have to see its inputs
         check_again(changed.spec, changed)
+    if stages_again(progress, changed=bool(changes)):
+        changed = changed.model_copy(update={"recorded": await recorded_again(view, changed, job)})
+        check_size(changed)
     if site := load_sites().get(changed.site):
         await ensure_served(connection, [site])
     if progress.state is JobState.WAITING:
@@ -64,9 +74,19 @@ def resolution(job: Job, changed: Job, *, since: datetime | None = None) -> Reso
         retry=True,
         spec=changed.spec if changed.spec != job.spec else None,
         site=changed.site if changed.site != job.site else None,
+        recorded=changed.recorded if changed.recorded != job.recorded else None,
         by=this_user(),
         since=since,
     )
+
+
+def stages_again(progress: Progress, *, changed: bool) -> bool:
+    """Inputs are staged from here on. Not so when the job has run and only waits to be brought home: fresh inputs
+    would make it run again."""
+    waiting = progress.waiting
+    if waiting is None or changed or waiting.reason in NEEDS_A_NEW_ATTEMPT:
+        return True
+    return waiting.step in (batch.prepare.name, batch.stage_in.name)
 
 
 def _asked(progress: Progress) -> datetime | None:

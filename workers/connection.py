@@ -72,6 +72,11 @@ async def connect(*, start: bool = False, identity: str | None = None, patient: 
     )
 
 
+def is_other_configured() -> bool:
+    """A server that is not ours is to be used, so its workers may be on other machines. Raises: ConfigError."""
+    return _settings().get("target_host") is not None
+
+
 async def connect_embedded(address: str, *, identity: str | None = None, patient: bool = False) -> Client:
     """Connect to the embedded server at this address, and see to it that it has what we need."""
     settings = ClientConnectConfig(target_host=address, namespace=NAMESPACE)

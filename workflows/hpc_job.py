@@ -207,8 +207,7 @@ class HpcJob(Supervised):
 
     def _change(self, resolution: Resolution) -> None:
         """What the operator wants otherwise from the next attempt on."""
-        changes = {"spec": resolution.spec, "site": resolution.site}
-        self.job = self.job.model_copy(update={name: value for name, value in changes.items() if value is not None})
+        self.job = self.job.changed_by(resolution)
         self.tries = 0
 
     async def _embargo(self) -> None:

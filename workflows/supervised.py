@@ -139,7 +139,7 @@ class Supervised:
         answer, self._resolution = self._resolution, None
         if answer is None or not answer.retry:
             raise JobFailed(failure, given_up=True)
-        if answer.spec or answer.site or failure.cause in NEEDS_A_NEW_ATTEMPT:
+        if answer.changes or failure.cause in NEEDS_A_NEW_ATTEMPT:
             raise Resubmit(answer)
 
 

@@ -4,12 +4,12 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from howdah.activities.staging.listing import FILE, FOLDER, KINDS, LINK, Found, Listing, Tree
 from howdah.activities.staging.manifest import parents
 from howdah.activities.staging.patterns import matches
 from howdah.activities.storage.links import Way, follow, relative
+from howdah.errors import DataError
 from howdah.models.paths import CONTROL
 from howdah.models.printable import printable
 from howdah.models.spec import Output
@@ -19,7 +19,7 @@ WORDS = {f"{CONTROL}/stdout": "stdout.txt", f"{CONTROL}/stderr": "stderr.txt"}
 
 @dataclass(frozen=True)
 class Item:
-    """One file or link that goes to `path` below `address`. Its content is that of `found`.
+    """One file, link or empty folder that goes to `path` below `address`. Its content is that of `found`.
 
     `shown` is its name in the job's folder, for the record. `link`: stored as a link with this target.
     """
@@ -29,6 +29,14 @@ class Item:
     path: str
     shown: str
     link: str | None = None
+
+    @property
+    def is_file(self) -> bool:
+        return self.link is None and self.found.kind == FILE
+
+    @property
+    def is_folder(self) -> bool:
+        return self.link is None and self.found.kind == FOLDER
 
 
 @dataclass
@@ -40,7 +48,7 @@ class Choice:
 
 
 def choose(listing: Listing, outputs: Iterable[Output], *, folder: str, results: str) -> Choice:
-    """`folder` is the job's folder at the site, `results` the absolute folder at home."""
+    """`folder` is the job's folder at the site, `results` the absolute folder at home, or a URL."""
     choice = Choice()
     if listing.complaints.strip():
         choice.warnings.append(f"not all folders could be looked into: {printable(listing.complaints.strip()[:500])}")
@@ -62,21 +70,37 @@ def choose(listing: Listing, outputs: Iterable[Output], *, folder: str, results:
             choice.warnings.append(f"the job's own {item.path} was kept, so the program's {item.path[:6]} was not")
         else:
             taken[item.address, item.path] = item
-    choice.items = [taken[key] for key in sorted(taken) if taken[key].found.kind == FILE or taken[key].link]
+    choice.items = [taken[key] for key in sorted(taken)]
     choice.warnings = list(dict.fromkeys(choice.warnings))
     return choice
 
 
 def destination(to: str | None, results: str) -> tuple[str, str]:
-    """The storage's address, and the path below it. What lies inside the results is reached from there."""
+    """The storage's address, and the path below it. What lies inside the results is reached from there.
+
+    Raises DataError when a relative path leads out of results that are a URL.
+    """
     if to is None:
         return results, ""
     if "://" in to:
         return to, ""
-    full = posixpath.normpath(posixpath.join(results, Path(to).expanduser()))
+    wanted = posixpath.expanduser(to)
+    if "://" in results and not wanted.startswith("/"):
+        return results, _below_url(wanted, results)
+    full = posixpath.normpath(posixpath.join(results, wanted))
     if full == results or full.startswith(results.rstrip("/") + "/"):
         return results, full[len(results.rstrip("/")) + 1 :]
     return full, ""
+
+
+def _below_url(path: str, results: str) -> str:
+    inside = posixpath.normpath(path)
+    if inside == ".." or inside.startswith("../"):
+        raise DataError(
+            f"The output's 'to: {path}' leads out of the results at {results}.",
+            hint="write the whole URL; it can be changed with: howdah retry {id}",
+        )
+    return "" if inside == "." else inside
 
 
 def _joined(below: str, path: str) -> str:
@@ -85,7 +109,7 @@ def _joined(below: str, path: str) -> str:
 
 def _kept(item: Item, links: "_Links", choice: Choice) -> Iterator[Item]:
     kind = item.found.kind
-    if kind in (FILE, FOLDER):  # an empty folder: it is there, and brings nothing
+    if kind in (FILE, FOLDER):
         yield item
     elif kind == LINK:
         resolved = links.resolve(item)
@@ -113,8 +137,7 @@ class _Links:
         self._coming: dict[tuple[str, str], set[str]] = defaultdict(set)
         """By destination: the paths in the job's folder that go there, and the folders they are in."""
         for item in items:
-            if item.found.kind != FOLDER:  # an empty one is not made at home
-                self._coming[_place(item)] |= {item.shown, *parents(item.shown)}
+            self._coming[_place(item)] |= {item.shown, *parents(item.shown)}
 
     def resolve(self, item: Item) -> Item | str:
         """A link to what comes along stays a link; one to another file of the job brings its content.

@@ -1,187 +1,208 @@
 """One run of stage_out: files on their way home, each compared with the sum the site computed."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
-from hashlib import sha256
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
+from howdah.activities.staging import by_rsync
 from howdah.activities.staging.choosing import Item
-from howdah.activities.staging.inputs import PLAIN, storage_of
-from howdah.activities.staging.listing import Found, look_again
-from howdah.activities.staging.names import as_data, questions
+from howdah.activities.staging.fetching_large import Different, fetch_large
+from howdah.activities.staging.fetching_small import Pack
+from howdah.activities.staging.inputs import scheme_of, storage_of
+from howdah.activities.staging.listing import FILE, look_again
+from howdah.activities.staging.outputs_manifest import Came
 from howdah.activities.staging.packs import packed
-from howdah.activities.staging.refusals import gone
-from howdah.activities.staging.scripts import GONE, outgoing
-from howdah.activities.staging.sizes import Sizes, patience
-from howdah.activities.staging.sums import parse_sums
-from howdah.activities.staging.tar import TarReader
-from howdah.activities.staging.telling import Telling
-from howdah.activities.staging.together import AT_ONCE, batches, together
-from howdah.activities.storage import Storage
-from howdah.activities.transports.shell import Shell
-from howdah.errors import OutcomeUnknown
-from howdah.models.job import Attempt
+from howdah.activities.staging.there import location_of, sizes_at_home, sums_at_home, sums_at_site
+from howdah.activities.staging.together import AT_ONCE, few_at_once, together
+from howdah.activities.staging.trip import Arrival, Trip, name_of
+from howdah.activities.storage import Batched, Owned, Storage
 from howdah.models.printable import printable
-from howdah.models.progress import OutputFile
 
+Work = Callable[[], Coroutine[Any, Any, None]]
 
-class Different(Exception):
-    """The bytes that came are not those that were summed."""
+MOVED, RIGHT = "moved", "already right"
+_IN_MEMORY = 16 << 20
+"""Bytes of a pack for a storage that takes one file after the other."""
+_GROUP_BYTES, _GROUP_FILES = 256 << 20, 200
+"""Large files whose sums are asked for together."""
 
 
 class Fetching:
-    """`outputs` are home. `lost` says by name why others are not."""
+    """`came` is home. `lost` says by name why others are not."""
 
-    def __init__(self, shell: Shell, attempt: Attempt, sizes: Sizes, telling: Telling) -> None:
-        self._shell, self._attempt, self._sizes, self._telling = shell, attempt, sizes, telling
+    def __init__(self, trip: Trip, *, rsync: bool = False) -> None:
+        self._trip, self._rsync = trip, rsync
         self._storages: dict[str, Storage] = {}
         self._sums: dict[str, str] = {}
         self._words = ""
-        self.outputs: dict[Item, OutputFile] = {}
+        self.came: dict[Item, Came] = {}
         self.lost: dict[str, str] = {}
+        self.warnings: list[str] = []
 
-    async def fetch(self, files: list[Item]) -> None:
+    async def fetch(self, files: Sequence[Item]) -> None:
         """What changed while it was copied is copied again, a few times."""
         pending = files
-        for _ in range(self._sizes.tries):
+        for _ in range(self._trip.sizes.tries):
             if not pending:
                 return
-            await self._sum(pending)
+            self._sums = {}
             await self._round(pending)
             pending = await self._changed(pending)
         for item in pending:
-            self.outputs.pop(item, None)
+            self.came.pop(item, None)
             self.lost.setdefault(item.shown, "it does not stop changing")
 
-    async def make_links(self, links: list[Item]) -> None:
-        for item in links:
-            storage = self._storage(item)
-            location = await storage.make(item.address, item.path, item.link or "")
-            if location is None:
-                self.lost[item.shown] = f"{item.address} knows no links"
-            elif target := next(
-                (done for one, done in self.outputs.items() if one.found.path == item.found.path), None
-            ):
-                update = {"path": printable(item.shown), "location": printable(location)}
-                self.outputs[item] = target.model_copy(update=update)
+    async def make_links(self, links: Iterable[Item]) -> None:
+        """Where a storage knows none, what a link leads to comes in its place, if that is a file."""
+        instead: list[Item] = []
+        ends = {item.found.path: came for item, came in self.came.items()}
 
-    async def _sum(self, items: list[Item]) -> None:
-        self._sums = {}
-        size = sum(item.found.size for item in items)
-        for names in questions(sorted({_name(item.found) for item in items})):
-            answer = await self._shell.send(outgoing.sums(self._attempt), _once(names), idle=patience(size))
-            if answer.code == GONE:
-                raise gone(self._attempt)
-            self._sums |= parse_sums(answer.out)
-            self._words = answer.errors.strip()
+        async def make(item: Item) -> None:
+            location = await self.storage(item.address).make(item.address, item.path, item.link or "")
+            if location is not None:
+                end = ends.get(item.found.path) or Came("", "")
+                self.came[item] = replace(end, path=item.shown, location=location, link=item.link, folder=False)
+            elif item.found.kind == FILE:
+                instead.append(replace(item, link=None))
+            else:
+                self.warnings.append(f"{printable(item.shown)!r} is a link to a folder; {item.address} knows no links")
 
-    async def _round(self, items: list[Item]) -> None:
-        """One try at all that can be read at the site and is not home yet."""
-        waiting = []
-        for batch in batches([item for item in items if _name(item.found) in self._sums]):
-            for item, right in zip(batch, await together(self._is_home(item) for item in batch), strict=True):
-                if right:
-                    self._telling.moved(item.found.size)
-                    self._home(item, item.found.size, self._location(item))
-                else:
-                    waiting.append(item)
-        small = [item for item in waiting if item.found.size < self._sizes.small]
-        for pack in packed(small, lambda item: item.found.size, self._sizes):
-            await self._fetch_pack(pack)
-        for item in waiting:
-            if item.found.size >= self._sizes.small:
-                await self._fetch_large(item)
+        await few_at_once((partial(make, item) for item in links), AT_ONCE)
+        await self.fetch(instead)
 
-    async def _is_home(self, item: Item) -> bool:
-        return await self._storage(item).sha256(item.address, item.path) == self._sums[_name(item.found)]
+    async def make_folders(self, folders: Iterable[Item]) -> None:
+        async def make(item: Item) -> None:
+            location = await self.storage(item.address).make(item.address, item.path, None)
+            if location is not None:
+                self.came[item] = Came(item.shown, location, folder=True)
 
-    async def _fetch_pack(self, pack: list[Item]) -> None:
-        """Members come in the order they were asked for; some may be gone by now."""
-        names = as_data(_name(item.found) for item in pack)
-        stream = self._shell.receive(outgoing.pack(self._attempt), data=names)
-        async with aclosing(stream) as chunks:
-            reader = TarReader(chunks)
-            waiting = iter(pack)
-            read: list[tuple[Item, bytes]] = []
-            while member := await reader.next():
-                item = next((one for one in waiting if _name(one.found) == member.name), None)
-                if item is None:
-                    raise OutcomeUnknown(f"The site sent {printable(member.name)!r}, which was not asked for.")
-                if member.size > self._sizes.pack_bytes:  # it has grown since it was listed: another round
-                    continue
-                read.append((item, b"".join([chunk async for chunk in reader.content()])))
-                if len(read) == AT_ONCE:
-                    await together(self._store(item, _once(data)) for item, data in read)
-                    read.clear()
-            await together(self._store(item, _once(data)) for item, data in read)
-            self._words = (await reader.rest()).decode(errors="replace").strip() or self._words
+        await few_at_once((partial(make, item) for item in folders), AT_ONCE)
+
+    def storage(self, address: str) -> Storage:
+        """It may write over what this job stored there before, and nothing else."""
+        storage = storage_of(scheme_of(address), self._storages)
+        job = self._trip.attempt.job
+        return storage.owned_by(f"{job.experiment}/{job.name}") if isinstance(storage, Owned) else storage
+
+    async def _round(self, items: Sequence[Item]) -> None:
+        """One try at all that is not home yet."""
+        waiting = await self._not_home(items)
+        if self._rsync:
+            waiting = await self._by_rsync(waiting)
+        small = [item for item in waiting if self._is_small(item)]
+        large = [item for item in waiting if not self._is_small(item)]
+        works = [*self._packs(small), *self._groups(large)]
+        await few_at_once(works, self._trip.sizes.at_once)
+
+    async def _by_rsync(self, items: Sequence[Item]) -> list[Item]:
+        """The answer is what rsync cannot take."""
+        ours = [item for item in items if by_rsync.can_come(item)]
+        await self._ask_sums([item for item in ours if name_of(item.found) not in self._sums])
+        for arrival in await by_rsync.fetch(self._trip, ours, self._sums):
+            self._home(arrival, MOVED)
+        return [item for item in items if not by_rsync.can_come(item)]
+
+    def _is_small(self, item: Item) -> bool:
+        return item.found.size < self._trip.sizes.small
+
+    async def _not_home(self, items: Sequence[Item]) -> list[Item]:
+        """Sums are asked for only where something is at home that may be right."""
+        by_address = _by_address(items)
+        candidates: list[Item] = []
+        for address, inside in by_address.items():
+            sizes = await sizes_at_home(self.storage(address), address, [item.path for item in inside])
+            candidates += [one for one, size in zip(inside, sizes, strict=True) if size in (-1, one.found.size)]
+        if not candidates:
+            return list(items)
+        _, *local = await together(
+            [self._ask_sums(candidates), *map(self._local_sums, _by_address(candidates).items())]
+        )
+        there = {key: digest for found in local for key, digest in found.items()}
+        return [item for item in items if not self._is_home(item, there.get((item.address, item.path)))]
+
+    async def _local_sums(self, group: tuple[str, list[Item]]) -> dict[tuple[str, str], str]:
+        address, items = group
+        sums = await sums_at_home(self.storage(address), address, [item.path for item in items])
+        return {(address, item.path): digest for item, digest in zip(items, sums, strict=True) if digest}
+
+    async def _ask_sums(self, items: Sequence[Item]) -> dict[tuple[str, str], str]:
+        for large in (False, True):
+            some = [item for item in items if self._is_small(item) != large]
+            names = {name_of(item.found): item.found.size for item in some}
+            found, words = await sums_at_site(self._trip, names, large=large)
+            self._sums |= found
+            self._words = words or self._words
+        return {}
+
+    def _is_home(self, item: Item, there: str | None) -> bool:
+        digest = self._sums.get(name_of(item.found))
+        if digest is None or digest != there:
+            return False
+        self._trip.telling.skipped(item.found.size)
+        self._home(Arrival(item, item.found.size, digest, location_of(item.address, item.path)), RIGHT)
+        return True
+
+    def _packs(self, items: Sequence[Item]) -> Iterator[Work]:
+        for address, inside in _by_address(items).items():
+            storage, sizes = self.storage(address), self._trip.sizes
+            if not isinstance(storage, Batched):
+                sizes = replace(sizes, pack_bytes=min(sizes.pack_bytes, _IN_MEMORY))
+            for pack in packed(inside, lambda item: item.found.size, sizes):
+                yield partial(self._fetch_pack, Pack(self._trip, storage, pack))
+
+    async def _fetch_pack(self, pack: Pack) -> None:
+        await pack.fetch()
+        self._sums |= pack.sums
+        self._words = pack.words or self._words
+        for arrival in pack.arrivals:
+            self._home(arrival, MOVED)
+
+    def _groups(self, items: Sequence[Item]) -> Iterator[Work]:
+        sizes = replace(self._trip.sizes, pack_bytes=_GROUP_BYTES, pack_files=_GROUP_FILES)
+        for group in packed(items, lambda item: item.found.size, sizes):
+            yield partial(self._fetch_group, group)
+
+    async def _fetch_group(self, items: Sequence[Item]) -> None:
+        unknown = [item for item in items if name_of(item.found) not in self._sums]
+        await self._ask_sums(unknown)
+        readable = [item for item in items if name_of(item.found) in self._sums]
+        await few_at_once((partial(self._fetch_large, item) for item in readable), self._trip.sizes.at_once)
 
     async def _fetch_large(self, item: Item) -> None:
-        stream = self._shell.receive(outgoing.content(self._attempt), data=as_data([_name(item.found)]))
-        async with aclosing(stream) as chunks:
-            await self._store(item, chunks)
-
-    async def _store(self, item: Item, chunks: AsyncIterator[bytes]) -> None:
-        size = [0]
-        verified = self._verified(chunks, self._sums[_name(item.found)], size)
+        wanted = self._sums[name_of(item.found)]
         try:
-            async with aclosing(verified) as content:
-                location = await self._storage(item).write(item.address, item.path, content, mode=item.found.mode)
+            location = await fetch_large(self._trip, self.storage(item.address), item, wanted)
         except Different:
-            self._telling.again(size[0])
-        else:
-            self._home(item, size[0], location)
+            return
+        self._home(Arrival(item, item.found.size, wanted, location), MOVED)
 
-    async def _verified(
-        self, chunks: AsyncIterator[bytes], wanted: str, size: list[int]
-    ) -> AsyncGenerator[bytes, None]:
-        """Raises Different at the end, before the storage gives the file its name."""
-        digest = sha256()
-        async for chunk in chunks:
-            digest.update(chunk)
-            size[0] += len(chunk)
-            self._telling.moved(len(chunk))
-            yield chunk
-        if digest.hexdigest() != wanted:
-            raise Different
+    def _home(self, arrival: Arrival, how: str) -> None:
+        item = arrival.item
+        if item not in self.came:
+            self._trip.telling.done()
+        self.came[item] = Came(item.shown, arrival.location, arrival.size, arrival.sha256, how, mode=item.found.mode)
 
-    def _home(self, item: Item, size: int, location: str) -> None:
-        if item not in self.outputs:
-            self._telling.done()
-        self.outputs[item] = OutputFile(
-            path=printable(item.shown),
-            size=size,
-            sha256=self._sums[_name(item.found)],
-            location=printable(location),
-        )
-
-    async def _changed(self, items: list[Item]) -> list[Item]:
+    async def _changed(self, items: Sequence[Item]) -> list[Item]:
         """Those to be copied once more. What is gone, or cannot be read, is lost."""
-        now = await look_again(self._shell, self._attempt, {item.found.path for item in items})
+        now = await look_again(self._trip.shell, self._trip.attempt, {item.found.path for item in items})
         again = []
         for item in items:
             found = now.get(item.found.path)
             if found is None or found.kind != item.found.kind:
-                self.outputs.pop(item, None)
+                self.came.pop(item, None)
                 self.lost[item.shown] = "it vanished while it was copied"
-            elif _name(item.found) not in self._sums and found.state == item.found.state:
+            elif name_of(item.found) not in self._sums and found.state == item.found.state:
                 self.lost[item.shown] = f"it cannot be read ({self._words or 'the site does not say why'})"
-            elif item not in self.outputs or found.state != item.found.state:
-                again.append(Item(found, item.address, item.path, item.shown))
-                self.outputs.pop(item, None)
+            elif item not in self.came or found.state != item.found.state:
+                again.append(replace(item, found=found))
+                self.came.pop(item, None)
         return again
 
-    def _storage(self, item: Item) -> Storage:
-        scheme = item.address.partition("://")[0].lower() if "://" in item.address else PLAIN
-        return storage_of(scheme, self._storages)
 
-    @staticmethod
-    def _location(item: Item) -> str:
-        return f"{item.address.rstrip('/')}/{item.path}"
-
-
-def _name(found: Found) -> str:
-    return f"./{found.path}"
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
+def _by_address(items: Iterable[Item]) -> dict[str, list[Item]]:
+    found: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        found[item.address].append(item)
+    return found

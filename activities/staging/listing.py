@@ -1,5 +1,6 @@
 """What is in the job's folder: asked once, kept as a tree."""
 
+import os
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from howdah.activities.staging.names import questions
 from howdah.activities.staging.refusals import gone
 from howdah.activities.staging.scripts import outgoing
+from howdah.activities.staging.scripts.outgoing import FIELDS
 from howdah.activities.transports.shell import Shell
 from howdah.errors import DataError, OutcomeUnknown
 from howdah.models.job import Attempt
@@ -17,9 +19,12 @@ FILE, FOLDER, LINK = "f", "d", "l"
 KINDS = {"p": "a pipe", "s": "a socket", "b": "a device", "c": "a device"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
-    """One entry. `kind` is find's letter, `when` its time of change as find prints it, size in bytes."""
+    """One entry. `kind` is find's letter, `when` its time of change as find prints it.
+
+    `size` and `taken`, the room it takes on the disk there, in bytes.
+    """
 
     path: str
     kind: str
@@ -27,6 +32,12 @@ class Found:
     when: str = ""
     mode: int = 0o644
     link: str = ""
+    taken: int = 0
+
+    @property
+    def has_holes(self) -> bool:
+        """Or its file system compresses: where its data are is worth a question."""
+        return self.taken < self.size // 2
 
     @property
     def state(self) -> tuple[str, int, str]:
@@ -59,11 +70,11 @@ class Tree:
         return here.found if here else None
 
     def below(self) -> Iterator[Found]:
-        """All entries inside, in no order."""
+        """All entries inside, in no order; of folders only those that are empty."""
         pending = list(self.inner.values())
         while pending:
             tree = pending.pop()
-            if tree.found:
+            if tree.found and not (tree.found.kind == FOLDER and tree.inner):
                 yield tree.found
             pending += tree.inner.values()
 
@@ -76,9 +87,9 @@ class Listing:
     complaints: str = ""
 
 
-async def list_folder(shell: Shell, attempt: Attempt) -> Listing:
-    """Raises: DataError (configuration) when the folder is not this attempt's, or holds too much."""
-    return await _read(shell.receive(outgoing.listing(attempt)), attempt)
+async def list_folder(shell: Shell, attempt: Attempt, *, most: int = MOST_ENTRIES) -> Listing:
+    """Raises: DataError (configuration) when the folder is not this attempt's, or holds more than `most` entries."""
+    return await _read(shell.receive(outgoing.listing(attempt)), attempt, most)
 
 
 async def look_again(shell: Shell, attempt: Attempt, paths: Iterable[str]) -> dict[str, Found]:
@@ -90,39 +101,57 @@ async def look_again(shell: Shell, attempt: Attempt, paths: Iterable[str]) -> di
     return found
 
 
-async def _read(stream: AsyncGenerator[bytes, None], attempt: Attempt) -> Listing:
-    entries: list[Found] = []
-    async with aclosing(_fields(stream)) as fields:
-        if await anext(fields, None) != "there":
-            raise gone(attempt)
-        while (kind := await anext(fields, None)) != "end":
-            rest = [await anext(fields, None) for _ in range(5)]
-            entries.append(_entry(kind, *rest))
-            if len(entries) > MOST_ENTRIES:
+async def _read(stream: AsyncGenerator[bytes, None], attempt: Attempt, most: int | None = None) -> Listing:
+    listed = Listed()
+    async with aclosing(stream) as chunks:
+        async for chunk in chunks:  # to the very end, where the shell tells whether all of it came
+            listed.feed(chunk)
+            if listed.is_gone:
+                raise gone(attempt)
+            if most is not None and len(listed.entries) > most:
                 raise DataError(
-                    f"The job's folder {attempt.folder} holds more than {MOST_ENTRIES} files.",
+                    f"The job's folder {attempt.folder} holds more than {most} files.",
                     hint="let the job pack them with tar, then: howdah retry {id}",
                 )
-        complaints = await anext(fields, "")
-        async for _ in fields:  # to the very end, where the shell tells whether all of it came
-            pass
-    return Listing(tuple(entries), complaints)
+    return listed.listing()
 
 
-def _entry(kind: str | None, *fields: str | None) -> Found:
-    if kind is None or None in fields:
-        raise OutcomeUnknown("The list of files from the site ended too early.")
-    size, when, mode, link, path = (text or "" for text in fields)
-    return Found(path.removeprefix("./"), kind, int(size), when, int(mode, 8) & 0o777, link)
+class Listed:
+    """Takes the answers of `outgoing.listing` and `outgoing.again` apart as they come. Pure."""
+
+    def __init__(self) -> None:
+        self.entries: list[Found] = []
+        self.is_gone = False
+        self._held = b""
+        self._fields: list[str] = []
+        self._begun = False
+
+    def feed(self, data: bytes) -> None:
+        whole, found, held = data.rpartition(b"\0")
+        if not found:
+            self._held += data
+            return
+        fields = self._fields + os.fsdecode(self._held + whole).split("\0")
+        self._held = held
+        if not self._begun:
+            self.is_gone = fields[0] != "there"
+            self._begun = True
+            del fields[0]
+        at = 0
+        while at + FIELDS <= len(fields) and fields[at] != "end":
+            self.entries.append(_entry(fields[at : at + FIELDS]))
+            at += FIELDS
+        self._fields = fields[at:]
+
+    def listing(self) -> Listing:
+        if self._fields[:1] != ["end"] or len(self._fields) < 2:
+            raise OutcomeUnknown("The list of files from the site ended too early.")
+        return Listing(tuple(self.entries), self._fields[1])
 
 
-async def _fields(stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[str, None]:
-    held = b""
-    async with aclosing(stream) as chunks:
-        async for chunk in chunks:
-            *whole, held = (held + chunk).split(b"\0")
-            for one in whole:
-                yield one.decode("utf-8", "surrogateescape")
+def _entry(fields: list[str]) -> Found:
+    kind, size, blocks, when, mode, link, path = fields
+    return Found(path.removeprefix("./"), kind, int(size), when, int(mode, 8) & 0o777, link, int(blocks) * 512)
 
 
 def named(paths: Iterable[str], most: int = 20) -> str:

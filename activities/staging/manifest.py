@@ -23,6 +23,8 @@ class Entry:
     mode: int = 0o644
     link: str | None = None
     folder: bool = False
+    how: str = ""
+    """The way a file came: howdah.activities.staging.arrivals.How."""
 
 
 def check(sources: Iterable[Source]) -> None:
@@ -50,7 +52,8 @@ def parents(path: str) -> list[str]:
 
 def to_json(entries: Iterable[Entry]) -> bytes:
     """Names in their printable form (howdah.models.printable), a line each."""
-    lines = [json.dumps(_shown(entry), ensure_ascii=False) for entry in sorted(entries, key=lambda entry: entry.path)]
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    lines = [encode(_shown(entry)) for entry in sorted(entries, key=lambda entry: entry.path)]
     return ('{"files": [\n' + ",\n".join(lines) + "\n]}\n").encode()
 
 
@@ -66,4 +69,5 @@ def _shown(entry: Entry) -> dict[str, str | int]:
         "size": entry.size,
         "sha256": entry.sha256 or "",
         "mode": f"{entry.mode:04o}",
+        "how": entry.how,
     }

@@ -15,7 +15,7 @@ _MAGIC = re.compile(r"[*?\[]")
 
 
 def matches(tree: Tree, pattern: str) -> list[Found]:
-    """Everything but folders, each once, by name; an empty folder that is meant is there itself."""
+    """Everything but folders, each once, by name; empty folders are there themselves."""
     meant: dict[str, Found] = {}
     for one in _meant(tree, [part for part in pattern.split("/") if part]):
         if pattern.endswith("/") and not _is_folder(one):
@@ -27,7 +27,7 @@ def matches(tree: Tree, pattern: str) -> list[Found]:
 def _content(tree: Tree) -> Iterator[Found]:
     if tree.found and (tree.found.kind != FOLDER or not tree.inner):
         yield tree.found
-    yield from (entry for entry in tree.below() if entry.kind != FOLDER)
+    yield from tree.below()
 
 
 def _is_folder(tree: Tree) -> bool:

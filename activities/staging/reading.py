@@ -4,7 +4,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from hashlib import sha256
 
+from howdah.activities.staging.digests import DIGESTS
 from howdah.activities.staging.inputs import Incoming
+from howdah.activities.storage.file import FileStorage, local_path
 from howdah.errors import DataError
 from howdah.models.causes import FailureCause
 from howdah.models.printable import printable
@@ -17,32 +19,43 @@ class Passing:
         self._item, self._moved = item, moved
         self._digest = sha256()
         self.size = 0
-        self.error: Exception | None = None
 
     @property
     def sha256(self) -> str:
         return self._digest.hexdigest()
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """An error is kept as well: the way to the site may report only that it was cut off."""
-        try:
-            async for chunk in self._item.chunks():
-                self._digest.update(chunk)
-                self.size += len(chunk)
-                self._moved(len(chunk))
-                yield chunk
-        except Exception as error:
-            self.error = error
-            raise
+        async for chunk in self._item.chunks():
+            self._digest.update(chunk)
+            self.size += len(chunk)
+            self._moved(len(chunk))
+            yield chunk
+
+    async def to_the_end(self) -> None:
+        async with aclosing(self.chunks()) as chunks:
+            async for _ in chunks:
+                pass
 
     def check(self) -> None:
         """Raises DataError when the content is not what the user said it is."""
-        wanted = self._item.source.sha256
-        if wanted is not None and wanted != self.sha256:
-            raise DataError(
-                f"The input {printable(self._item.path)!r} has sha256 {self.sha256}, the experiment says {wanted}.",
-                cause=FailureCause.INPUT_CHANGED,
-            )
+        as_promised(self._item, self.sha256)
+
+
+class Kept:
+    """Keeps the error of its source: the way to the site may report only that it was cut off."""
+
+    def __init__(self, source: AsyncGenerator[bytes, None]) -> None:
+        self._source = source
+        self.error: Exception | None = None
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        try:
+            async with aclosing(self._source) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except Exception as error:
+            self.error = error
+            raise
 
 
 async def whole(item: Incoming, *, most: int, tries: int) -> bytes:
@@ -65,6 +78,29 @@ async def whole(item: Incoming, *, most: int, tries: int) -> bytes:
     raise changing(item)
 
 
+async def content_of(item: Incoming) -> tuple[int, str]:
+    """Size and sum as they are now, read if need be. Raises DataError when it cannot be read, or changes meanwhile."""
+    if path := path_of(item):
+        return await DIGESTS.of(path)
+    passing = Passing(item)
+    await passing.to_the_end()
+    return passing.size, passing.sha256
+
+
+def path_of(item: Incoming) -> str | None:
+    """Where this machine has it as a plain file."""
+    if not isinstance(item.storage, FileStorage):
+        return None
+    address = item.source.address
+    return address if address.startswith("/") else str(local_path(address))
+
+
+def as_promised(item: Incoming, found: str) -> None:
+    """Raises DataError when another content was promised, by the user or by what was recorded at the start."""
+    if item.source.sha256 not in (None, found):
+        raise item.differs(found)
+
+
 def is_change(error: Exception | None) -> bool:
     return isinstance(error, DataError) and error.cause == FailureCause.INPUT_CHANGED
 
@@ -75,18 +111,3 @@ def changing(item: Incoming) -> DataError:
         cause=FailureCause.INPUT_CHANGED,
         hint="wait until whoever writes it is done, then: howdah retry {id}",
     )
-
-
-async def content_of(item: Incoming) -> tuple[int, str] | None:
-    """Size and sum. None when it cannot be read right now: whoever sends it will find out."""
-    source = item.source
-    if source.sha256 and source.size is not None:
-        return source.size, source.sha256
-    passing = Passing(item)
-    try:
-        async with aclosing(passing.chunks()) as chunks:
-            async for _ in chunks:
-                pass
-    except DataError:
-        return None
-    return passing.size, passing.sha256

@@ -10,7 +10,7 @@ from howdah.models.job import Attempt
 from howdah.models.printable import printable
 from howdah.models.units import human_size
 
-_FULL = re.compile("No space left|[Qq]uota exceeded|File too large")
+_FULL = re.compile(r"No space left|[Qq]uota exceeded|File too large|File size limit|Wrote only \d+ of")
 _OUR_TREE = re.compile(r"^tar: tree/(.+): (?:Cannot|Wrote)", re.MULTILINE)
 
 
@@ -43,6 +43,13 @@ def refusal(answer: Answer, attempt: Attempt, what: str) -> SiteError | None:
     if "Unexpected EOF" in words:
         return OutcomeUnknown(f"The connection was cut while {what} was sent.", says=words)
     return DataError(f"{what} cannot be stored at site {attempt.site}: {words or 'it does not say why'}", says=words)
+
+
+def damaged(what: str, attempt: Attempt) -> DataError:
+    return DataError(
+        f"{what} arrived at site {attempt.site} with a wrong checksum, several times.",
+        hint="the disk there, or the way to it, spoils data: tell the site's administrators; then: howdah retry {id}",
+    )
 
 
 def no_room(what: str, attempt: Attempt, free: int | None, says: str = "") -> DataError:

@@ -1,7 +1,7 @@
 """A few things at once: small files cost waiting, not work."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,3 +22,14 @@ async def together(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
     for at in range(0, len(items), AT_ONCE):
         yield items[at : at + AT_ONCE]
+
+
+async def few_at_once(works: Iterable[Callable[[], Coroutine[Any, Any, object]]], count: int) -> None:
+    """All of them, begun in order, at most `count` at a time. Fails as `together` does."""
+    pending = iter(works)
+
+    async def work() -> None:
+        for begin in pending:
+            await begin()
+
+    await together(work() for _ in range(count))

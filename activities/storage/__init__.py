@@ -1,6 +1,6 @@
 """Where inputs come from and outputs go: one driver per family of URL schemes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -84,6 +84,15 @@ class Ticketed(Protocol):
         ...
 
 
+@runtime_checkable
+class Owned(Protocol):
+    """A storage that never writes over what belongs to others."""
+
+    def owned_by(self, owner: str) -> Storage:
+        """The same for `owner`, a job say, who may write over what it stored itself."""
+        ...
+
+
 class Unfinished(Protocol):
     """A file being stored, in any order; begun by an earlier try perhaps. Ended by `commit` or `close`."""
 
@@ -113,3 +122,41 @@ class Resumable(Protocol):
     async def begin(self, address: str, path: str, *, size: int, sha256: str) -> Unfinished:
         """`size` in bytes. What an earlier try left counts only if it was to become the same sum."""
         ...
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A file on a tray: `number` tells it from the others there, `path` below the tray's address is where it goes."""
+
+    number: int
+    path: str
+    mode: int = 0o644
+
+
+class Tray(Protocol):
+    """Small files that are written as they come, and get their names together once they are known to be right."""
+
+    async def put(self, files: Iterable[tuple[Placed, bytes]]) -> None: ...
+
+    async def place(self, files: Sequence[Placed]) -> list[str]:
+        """Give them their names, durably. Returns the locations as shown to people, in order."""
+        ...
+
+    async def close(self) -> None:
+        """What was not placed is dropped. Never raises."""
+        ...
+
+
+@runtime_checkable
+class Batched(Protocol):
+    """A storage for which many small files are little more work than one."""
+
+    async def sizes(self, address: str, paths: Sequence[str]) -> list[int | None]:
+        """Of the plain files there, in bytes; None where there is none. Far cheaper than `sha256`."""
+        ...
+
+    async def sums(self, address: str, paths: Sequence[str]) -> list[str | None]:
+        """`sha256` of each."""
+        ...
+
+    async def tray(self, address: str) -> Tray: ...

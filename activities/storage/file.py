@@ -1,28 +1,38 @@
 """Plain paths, as the worker sees them."""
 
+import asyncio
 import errno
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
-from howdah.activities.storage import Source
+from howdah.activities.storage import Placed, Source, Tray, Unfinished
 from howdah.activities.storage.beneath import folder_of
 from howdah.activities.storage.part import Part
+from howdah.activities.storage.tray import FileTray
 from howdah.activities.storage.uncut import uncut
+from howdah.activities.storage.unfinished import UnfinishedFile
 from howdah.activities.storage.walk import walk
 from howdah.errors import DataError
 from howdah.models.causes import FailureCause
+from howdah.models.paths import CONTROL
 from howdah.models.printable import printable
 from howdah.models.units import human_size
 
+T = TypeVar("T")
+
 CHUNK = 1 << 20
+_BUFFER = 256 << 10
+"""Bytes: few enough to stay in the processor's cache."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -33,7 +43,7 @@ class FileStorage:
         return await uncut(lambda: _find(local_path(address), path))
 
     async def read(self, source: Source, start: int = 0) -> AsyncIterator[bytes]:
-        reading = _Reading(source.address)
+        reading = _Reading(source.address, start)
         try:
             while not reading.over and (chunk := await uncut(reading.next)):
                 yield chunk
@@ -62,11 +72,82 @@ class FileStorage:
     async def make(self, address: str, path: str, target: str | None) -> str | None:
         root = local_path(address)
         with _told(root, path):
-            await uncut(lambda: _link(root, path, target or ""))
+            await uncut(lambda: _folder(root, path) if target is None else _link(root, path, target))
         return str(root / path)
 
     async def sha256(self, address: str, path: str) -> str | None:
-        return await uncut(lambda: _sha256(local_path(address), path))
+        return (await self.sums(address, [path]))[0]
+
+    async def begin(self, address: str, path: str, *, size: int, sha256: str) -> Unfinished:
+        root = local_path(address)
+        with _told(root, path):
+            made: list[UnfinishedFile] = []
+            try:
+                await uncut(lambda: made.append(UnfinishedFile(root, path, size, sha256)))
+            except asyncio.CancelledError:
+                for file in made:
+                    file.close(keep=True)
+                raise
+        return _Unfinished(made[0], root, path)
+
+    async def sizes(self, address: str, paths: Sequence[str]) -> list[int | None]:
+        return await uncut(lambda: _sizes(local_path(address), paths))
+
+    async def sums(self, address: str, paths: Sequence[str]) -> list[str | None]:
+        return await uncut(lambda: _sums(local_path(address), paths))
+
+    async def tray(self, address: str) -> Tray:
+        root = local_path(address)
+        with _told(root, CONTROL):
+            made: list[FileTray] = []
+            try:
+                await uncut(lambda: made.append(FileTray(root)))
+            except asyncio.CancelledError:
+                for tray in made:
+                    tray.close()
+                raise
+        return _Tray(made[0], root)
+
+
+class _Unfinished:
+    def __init__(self, file: UnfinishedFile, root: Path, path: str) -> None:
+        self._file, self._root, self._path = file, root, path
+
+    async def blocks(self, block: int) -> list[str]:
+        return await self._do(lambda: self._file.blocks(block))
+
+    async def write_at(self, offset: int, data: bytes) -> None:
+        await self._do(lambda: self._file.write_at(offset, data))
+
+    async def sha256(self) -> str:
+        return await self._do(self._file.sha256)
+
+    async def commit(self, mode: int) -> str:
+        return await self._do(lambda: self._file.commit(mode))
+
+    async def close(self, *, keep: bool) -> None:
+        self._file.close(keep=keep)
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        with _told(self._root, self._path):
+            return await uncut(work)
+
+
+class _Tray:
+    def __init__(self, tray: FileTray, root: Path) -> None:
+        self._tray, self._root = tray, root
+
+    async def put(self, files: Iterable[tuple[Placed, bytes]]) -> None:
+        with _told(self._root, "small files", named=True):
+            await uncut(lambda: self._tray.put(files))
+
+    async def place(self, files: Sequence[Placed]) -> list[str]:
+        with _told(self._root, "small files", named=True):
+            await uncut(lambda: self._tray.place(files))
+        return [str(self._root / one.path) for one in files]
+
+    async def close(self) -> None:
+        await uncut(self._tray.close)
 
 
 def local_path(address: str) -> Path:
@@ -101,10 +182,10 @@ def _find(root: Path, path: str) -> list[Source]:
 class _Reading:
     """One file, blocking. A small one takes a single call: it is opened, read and closed at once."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, start: int) -> None:
         self._address = address
         self._file = -1
-        self._seen = 0
+        self._seen = start
         self.over = False
 
     def next(self) -> bytes:
@@ -123,6 +204,8 @@ class _Reading:
             self._status = os.fstat(self._file)
             if not stat.S_ISREG(self._status.st_mode):
                 raise self._changed()
+            if self._seen:
+                os.lseek(self._file, self._seen, os.SEEK_SET)
         data = os.read(self._file, CHUNK)
         self._seen += len(data)
         if len(data) < CHUNK and self._seen >= self._status.st_size:
@@ -153,6 +236,11 @@ class _Reading:
         self.over = True
 
 
+def _folder(root: Path, path: str) -> None:
+    with folder_of(root, f"{path}/{CONTROL}", make=True):
+        pass
+
+
 def _link(root: Path, path: str, target: str) -> None:
     with folder_of(root, path, make=True) as (folder, name):
         beside = f".howdah-{secrets.token_hex(10)}.part"
@@ -164,29 +252,65 @@ def _link(root: Path, path: str, target: str) -> None:
             raise
 
 
-def _sha256(root: Path, path: str) -> str | None:
+def _sizes(root: Path, paths: Sequence[str]) -> list[int | None]:
+    found: list[int | None] = []
+    for _, group in groupby(paths, key=lambda path: path.rpartition("/")[0]):
+        inside = list(group)
+        try:
+            with folder_of(root, inside[0]) as (folder, _):
+                found += [_size(folder, path.rpartition("/")[2]) for path in inside]
+        except (OSError, DataError):
+            found += [None] * len(inside)
+    return found
+
+
+def _size(folder: int, name: str) -> int | None:
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _sums(root: Path, paths: Sequence[str]) -> list[str | None]:
     """None for all that is not a plain file reached without links: what is in its place is for `write` to judge."""
+    found: list[str | None] = []
+    buffer = memoryview(bytearray(_BUFFER))
+    for _, group in groupby(paths, key=lambda path: path.rpartition("/")[0]):
+        inside = list(group)
+        try:
+            with folder_of(root, inside[0]) as (folder, _):
+                found += [_sum(folder, path.rpartition("/")[2], buffer) for path in inside]
+        except (OSError, DataError):
+            found += [None] * len(inside)
+    return found
+
+
+def _sum(folder: int, name: str, buffer: memoryview) -> str | None:
     digest = sha256()
     try:
-        with folder_of(root, path) as (folder, name):
-            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
-        with os.fdopen(file, "rb", buffering=0) as stream:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                return None
-            while data := stream.read(CHUNK):
-                digest.update(data)
-    except (OSError, DataError):
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
         return None
+    try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return None
+        while count := os.readv(file, [buffer]):
+            digest.update(buffer[:count])
+    except OSError:
+        return None
+    finally:
+        os.close(file)
     return digest.hexdigest()
 
 
 @contextmanager
-def _told(root: Path, path: str) -> Iterator[None]:
-    """What the system refuses becomes what an operator can act upon."""
+def _told(root: Path, path: str, *, named: bool = False) -> Iterator[None]:
+    """What the system refuses becomes what an operator can act upon. `named`: the error knows the path better."""
     try:
         yield
     except OSError as error:
-        shown = printable(str(root / path))
+        shown = printable(str(root / (error.filename if named and error.filename else path)))
         if error.errno not in _FULL:
             raise DataError(f"Cannot store {shown}: {error.strerror}.") from error
         message = f"No room to store {shown}: {error.strerror}, {_free(root)} free there."

@@ -1,12 +1,12 @@
 """A file being written: beside its final name, with nothing under that name before all of it is there and on disk."""
 
-import fcntl
 import os
 import secrets
 from hashlib import sha256
 from pathlib import Path
 
 from howdah.activities.storage.beneath import folder_of
+from howdah.activities.storage.lock import InUse, NoLocks, open_locked
 
 
 class Part:
@@ -62,22 +62,8 @@ class Part:
         self._file = -1
 
     def _locked(self, folder: int) -> int:
-        while True:
-            file = os.open(self._name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:  # somebody writes it right now, or this file system has no locks
-                os.close(file)
-                self._name = f".howdah-{secrets.token_hex(10)}.part"
-                return os.open(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
-            if self._is_named(file, folder):
-                return file
-            os.close(file)
-
-    def _is_named(self, file: int, folder: int) -> bool:
-        """False when another writer renamed or removed it between our opening and our lock."""
         try:
-            named = os.stat(self._name, dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return os.path.samestat(named, os.fstat(file))
+            return open_locked(self._name, folder)
+        except (InUse, NoLocks):
+            self._name = f".howdah-{secrets.token_hex(10)}.part"
+            return os.open(self._name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)

@@ -1,49 +1,64 @@
 """Inputs from http and https. Nothing can be stored there."""
 
-import asyncio
-import socket
-import ssl
+import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import cache
+from types import MappingProxyType
 from typing import NoReturn
-from urllib.parse import urljoin
 
 import httpx
 
-from howdah.activities.storage import Source
-from howdah.activities.storage.addresses import ALLOW, Allowed
+from howdah.activities.storage import Source, Ticket
+from howdah.activities.storage.hops import ASKED, JUDGED, asked, shown
 from howdah.errors import DataError, SiteUnreachable
 from howdah.models.causes import FailureCause
 
-MOST_REDIRECTS = 5
-_TIMEOUT = httpx.Timeout(30.0, read=60.0)
 _GONE = (404, 410)
+_ONE_BYTE = MappingProxyType({"range": "bytes=0-0"})
 _LATER = (408, 425, 429)
 
 
 class WebStorage:
     """Which hosts may be asked: see howdah.activities.storage.addresses (`HOWDAH_ALLOW_HOSTS`).
 
-    Every hop of a redirect is judged anew, and the connection goes to the very address that was judged: a name
-    that answers differently a moment later gains nothing. Proxies of the environment are not used, for they
-    would resolve names themselves. Content is taken as it comes, never unpacked.
+    Content is taken as it comes, never unpacked.
     """
 
     async def find(self, address: str, path: str) -> list[Source]:
-        async with _asked("HEAD", address) as answer:
-            if answer.status_code in _GONE or answer.status_code >= 500:
+        async with asked("HEAD", address) as answer:
+            if answer.is_success:
+                return [Source(path, address, size=_size(answer), version=_version(answer))]
+            if answer.status_code in _GONE or (answer.status_code >= 500 and answer.status_code != 501):
                 _refuse(address, answer)
-            # a server may know no HEAD, or refuse it for a signed URL: then the size is not known beforehand
-            size = answer.headers.get("content-length", "") if answer.is_success else ""
-        return [Source(path, address, size=int(size) if size.isdecimal() else None)]
+        # a server may know no HEAD, and a signed URL may be good for GET only
+        async with asked("GET", address, _ONE_BYTE) as answer:
+            if answer.status_code == 416:  # there is not even one byte
+                return [Source(path, address, version=_version(answer))]
+            if not answer.is_success:
+                _refuse(address, answer)
+            return [Source(path, address, size=_size(answer), version=_version(answer))]
 
     async def read(self, source: Source, start: int = 0) -> AsyncIterator[bytes]:
-        async with _asked("GET", source.address) as answer:
+        """From `start` on by a range, if the server knows ranges; otherwise what comes before is dropped here."""
+        async with asked("GET", source.address, _range(start)) as answer:
+            if answer.status_code == 416 and start == source.size:
+                return
             if not answer.is_success:
                 _refuse(source.address, answer)
+            if _is_another(answer, source.version):
+                raise DataError(f"{shown(source.address)} changed while it was read.", cause=FailureCause.INPUT_CHANGED)
+            skip = start - _begins(answer)
             async for chunk in answer.aiter_raw(1 << 18):
-                yield chunk
+                if skip < len(chunk):
+                    yield chunk[skip:] if skip > 0 else chunk
+                skip = max(0, skip - len(chunk))
+
+    async def ticket(self, source: Source) -> Ticket | None:
+        """For where the redirects end, once each hop was judged: who has it follows none."""
+        async with asked("HEAD", source.address) as head:
+            if head.is_success:
+                return _ticket(head, source)
+        async with asked("GET", source.address, _ONE_BYTE) as answer:
+            return _ticket(answer, source) if answer.is_success else None
 
     async def write(
         self, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int = 0o644, sha256: str | None = None
@@ -57,74 +72,53 @@ class WebStorage:
         return None
 
 
-def shown(address: str) -> str:
-    """Without query and fragment: those of a signed URL are as good as a password."""
-    return address.partition("?")[0].partition("#")[0]
-
-
-@asynccontextmanager
-async def _asked(method: str, address: str) -> AsyncIterator[httpx.Response]:
-    """The answer after redirects, its content still to be read."""
-    allowed = Allowed.from_environment()
-    async with httpx.AsyncClient(verify=_tls(), trust_env=False, timeout=_TIMEOUT) as client:
-        here = address
-        try:
-            for _ in range(MOST_REDIRECTS + 1):
-                answer = await _hop(client, method, _checked(here), allowed)
-                if not answer.has_redirect_location:
-                    yield answer
-                    return
-                here = urljoin(here, answer.headers["location"])
-                await answer.aclose()
-        except httpx.TransportError as error:
-            words = str(error) or type(error).__name__
-            raise SiteUnreachable(f"{shown(here)} does not answer: {words}.") from error
-        raise DataError(f"{shown(address)} redirects more than {MOST_REDIRECTS} times.")
-
-
-def _checked(address: str) -> httpx.URL:
-    try:
-        url = httpx.URL(address)
-    except httpx.InvalidURL as error:
-        raise DataError(f"{shown(address)} is not a valid URL: {error}.") from error
-    if url.scheme not in ("http", "https") or not url.host:
-        raise DataError(f"{shown(address)} is neither http nor https.")
-    if url.userinfo:
-        raise DataError("A URL must not hold a user name or password.")
-    return url
-
-
-async def _hop(client: httpx.AsyncClient, method: str, url: httpx.URL, allowed: Allowed) -> httpx.Response:
-    """Ask the first of the host's addresses that can be connected to, if all of them are allowed."""
-    trouble: httpx.TransportError | None = None
-    for address in await _addresses(url, allowed):
-        request = client.build_request(
-            method,
-            url.copy_with(host=address, fragment=None),
-            headers={"host": url.netloc.decode("ascii"), "accept-encoding": "identity", "user-agent": "howdah"},
-            extensions={"sni_hostname": url.raw_host.decode("ascii")},
-        )
-        try:
-            return await client.send(request, stream=True)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            trouble = error
-    raise trouble or httpx.ConnectError(f"{url.host} has no address")
-
-
-async def _addresses(url: httpx.URL, allowed: Allowed) -> list[str]:
+def _ticket(answer: httpx.Response, source: Source) -> Ticket | None:
+    """None when it changed, which is told when it is read. A condition goes along if the version allows one."""
+    if _is_another(answer, source.version):
+        return None
+    headers: tuple[tuple[str, str], ...] = ()
+    if source.version.startswith('"'):
+        headers = (("If-Match", source.version),)
+    elif source.version and not source.version.startswith("W/"):
+        headers = (("If-Unmodified-Since", source.version),)
+    url: httpx.URL = answer.extensions[ASKED]
     port = url.port or (443 if url.scheme == "https" else 80)
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise SiteUnreachable(f"The host {url.host} cannot be resolved: {error.strerror or error}.") from error
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    for address in addresses:
-        if not allowed.permits(url.host, address):
-            raise DataError(
-                f"{url.host} is at {address}, which is not a public address; inputs are not fetched from there.",
-                hint=f"if that is meant, set {ALLOW}={url.host} for the worker",
-            )
-    return addresses
+    return Ticket(
+        str(url.copy_with(fragment=None)),
+        headers,
+        host=url.raw_host.decode("ascii"),
+        port=port,
+        addresses=tuple(answer.extensions[JUDGED]),
+    )
+
+
+def _version(answer: httpx.Response) -> str:
+    """An ETag, or else the date of the last change: whatever tells one content from another."""
+    version: str = answer.headers.get("etag") or answer.headers.get("last-modified") or ""
+    return version
+
+
+def _size(answer: httpx.Response) -> int | None:
+    """Of all of it, as far as this answer tells."""
+    told: str = answer.headers.get("content-length", "")
+    if "content-range" in answer.headers:
+        told = answer.headers["content-range"].rpartition("/")[2]
+    return int(told) if told.isdecimal() else None
+
+
+def _is_another(answer: httpx.Response, version: str) -> bool:
+    told = [answer.headers[name] for name in ("etag", "last-modified") if name in answer.headers]
+    return bool(version and told) and version not in told
+
+
+def _range(start: int) -> dict[str, str]:
+    return {"range": f"bytes={start}-"} if start else {}
+
+
+def _begins(answer: httpx.Response) -> int:
+    """The first byte that is sent. Some say 200 and yet send a range."""
+    found = re.match(r"bytes (\d+)-", answer.headers.get("content-range", ""))
+    return int(found[1]) if found else 0
 
 
 def _refuse(address: str, answer: httpx.Response) -> NoReturn:
@@ -138,9 +132,3 @@ def _refuse(address: str, answer: httpx.Response) -> NoReturn:
 
 def _read_only(address: str) -> NoReturn:
     raise DataError(f"{shown(address)}: nothing can be stored at a web address.", hint="correct the output's 'to'")
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Reading the certificates takes 20 ms or more: once for all. `SSL_CERT_FILE` names those of a private network."""
-    return httpx.create_ssl_context()

@@ -57,6 +57,7 @@ class Conversation:
                     raise _broken("goes on talking", self._reader, "")
             code, stderr = await self._heard(self._channel.wait(), idle)
             self.errors = self._frame.errors(stderr)
+            self._reader.ended(code)
             if self._reader.code is None:
                 _no_answer(self._reader, code, self.errors)
             self.code = self._reader.code

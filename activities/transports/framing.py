@@ -21,11 +21,15 @@ LOUDEST = 1024 * 1024
 
 @dataclass(frozen=True)
 class Frame:
+    """`open_ended`: there is no mark behind the script's output, so that none of it is held back for being part of
+    one. Two programs that take turns need that; whether all of it came they have to find out by themselves."""
+
     nonce: str
+    open_ended: bool = False
 
     @classmethod
-    def fresh(cls) -> Self:
-        return cls(secrets.token_hex(16))
+    def fresh(cls, *, open_ended: bool = False) -> Self:
+        return cls(secrets.token_hex(16), open_ended)
 
     @property
     def key(self) -> bytes:
@@ -51,14 +55,14 @@ class Frame:
     def _framed(self, script: str, prelude: str, source: str = "") -> str:
         """A subshell is parsed as a whole before any of it runs, and its `exit` cannot skip our last line."""
         begin = f"printf '\\n%s %s\\n' '{self.nonce} begin' \"$$ $SSH_CONNECTION\""
+        end = "" if self.open_ended else f"printf '\\n%s %s\\n' '{self.nonce} end' \"$?\"\n"
         return (
             "umask 077; LC_ALL=C; export LC_ALL\n"
-            f"(\n{{ :\n{prelude}\n}} </dev/null\n{begin}; {begin} >&2\n{script}\n){source}\n"
-            f"printf '\\n%s %s\\n' '{self.nonce} end' \"$?\"\n"
+            f"(\n{{ :\n{prelude}\n}} </dev/null\n{begin}; {begin} >&2\n{script}\n){source}\n{end}"
         )
 
     def reader(self) -> "FrameReader":
-        return FrameReader(self.nonce)
+        return FrameReader(self.nonce, open_ended=self.open_ended)
 
     def errors(self, stderr: bytes) -> str:
         """Standard error without what start-up files said there."""
@@ -69,7 +73,8 @@ class Frame:
 class FrameReader:
     """Takes a stream apart: noise, the body, the exit code. `code` is None until the frame has ended."""
 
-    def __init__(self, nonce: str) -> None:
+    def __init__(self, nonce: str, *, open_ended: bool = False) -> None:
+        self._open_ended = open_ended
         self._begin = f"\n{nonce} begin ".encode()
         self._end = f"\n{nonce} end ".encode()
         self._held = bytearray()
@@ -92,6 +97,11 @@ class FrameReader:
             return b""
         return self._body()
 
+    def ended(self, code: int) -> None:
+        """The command has ended with `code`: without a mark behind it, that is the script's own."""
+        if self._open_ended and self.begun:
+            self.code = code
+
     def _skip_noise(self) -> bool:
         at = self._held.find(self._begin)
         stop = self._held.find(b"\n", at + 1) if at >= 0 else -1
@@ -105,6 +115,8 @@ class FrameReader:
 
     def _body(self) -> bytes:
         """Hold back what may become the end mark."""
+        if self._open_ended:
+            return self._take(len(self._held))
         at = self._held.find(self._end)
         if at < 0:
             return self._take(max(0, len(self._held) - len(self._end) + 1))

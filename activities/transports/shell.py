@@ -5,7 +5,7 @@ it never heard us (`SiteUnreachable`), or nobody can tell (`OutcomeUnknown`).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
@@ -94,6 +94,24 @@ class Shell:
             if talk.code:
                 raise OutcomeUnknown(f"Reading from the site failed with exit code {talk.code}.", says=talk.errors)
 
+    async def talk(
+        self,
+        script: str,
+        data: AsyncIterable[bytes],
+        take: Callable[[bytes], Awaitable[None]],
+        *,
+        idle: float = 120.0,
+    ) -> Answer:
+        """Let `script` (up to 40 KiB) speak with a program of ours: `data` is its input, and what it prints goes to
+        `take` at once, while both last. The answer has no `out`; its code is the command's own.
+
+        Nothing marks the end of what it prints, so the two programs must know by themselves whether all of it came.
+        """
+        frame = Frame.fresh(open_ended=True)
+        command = frame.command(script, self._prelude)
+        async with self._transfers, self._sessions:
+            return await self._exchange(command, frame, _after(frame.key, data), within=None, idle=idle, take=take)
+
     async def close(self) -> None:
         await asyncio.gather(*self._endings)
         await self._transport.close()
@@ -128,13 +146,20 @@ class Shell:
             await self._exchange(FROM_STDIN, frame, _all_of(frame.script(kill(group, connection))), within=ENDING)
 
     async def _exchange(
-        self, command: str, frame: Frame, said: Said, *, within: float | None, idle: float | None = None
+        self,
+        command: str,
+        frame: Frame,
+        said: Said,
+        *,
+        within: float | None,
+        idle: float | None = None,
+        take: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> Answer:
         async with self._opened(command, frame, within) as talk:
             whole, patience = asyncio.timeout(within), asyncio.timeout(idle)
             try:
                 async with whole, patience:
-                    return await _answer(talk, said, moved=lambda: _put_off(patience, idle))
+                    return await _answer(talk, said, moved=lambda: _put_off(patience, idle), take=take)
             except TimeoutError as error:
                 if not (whole.expired() or patience.expired()):
                     raise
@@ -142,10 +167,18 @@ class Shell:
                 raise OutcomeUnknown(f"A command at the site {limit}.") from error
 
 
-async def _answer(talk: Conversation, said: Said, moved: Callable[[], None]) -> Answer:
+async def _answer(
+    talk: Conversation,
+    said: Said,
+    moved: Callable[[], None],
+    take: Callable[[bytes], Awaitable[None]] | None,
+) -> Answer:
     out = bytearray()
     async with aclosing(talk.body(said, moved=moved)) as body:
         async for chunk in body:
+            if take:
+                await take(chunk)
+                continue
             out += chunk
             if len(out) > LONGEST_ANSWER:
                 raise SiteError(

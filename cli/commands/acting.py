@@ -45,7 +45,7 @@ async def cancel(view: View, ids: Ids, reason: Reason = "", no_wait: NoWait = Fa
 async def retry(view: View, id_: Experiment, settings: Settings = None, site: SiteName = None) -> ExitCode:
     """Go on with an experiment that waits, or run one again that failed, expired or was cancelled.
 
-    With --set or --site it runs with these changes from now on.
+    Inputs are taken as they are now. With --set or --site it runs with these changes from now on.
     """
     from howdah.cli.connecting import connect_and_tell
     from howdah.cli.listing import find
@@ -54,7 +54,7 @@ async def retry(view: View, id_: Experiment, settings: Settings = None, site: Si
 
     changes = parse_settings(settings or (), site=site)
     connection = await connect_and_tell(view)
-    outcome = await retry_experiment(connection, await find(connection, id_), changes)
+    outcome = await retry_experiment(view, connection, await find(connection, id_), changes)
     view.show(outcome)
     view.say(f"see how it goes: howdah watch {outcome.id}")
     return ExitCode.DONE

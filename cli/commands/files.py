@@ -7,13 +7,18 @@ import typer
 
 from howdah.cli.command import Experiment, command
 from howdah.cli.commands.groups import FILES
-from howdah.cli.errors import ExitCode
+from howdah.cli.errors import CommandFailed, ExitCode
 from howdah.cli.views import View
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")]
 Stderr = Annotated[bool, typer.Option("--stderr", help="Its standard error instead of its standard output.")]
 To = Annotated[
-    Path | None, typer.Option("--to", metavar="DIR", help="Into this folder; otherwise the experiment's results.")
+    Path | None,
+    typer.Option(
+        "--to",
+        metavar="DIR",
+        help="Into this folder; otherwise the experiment's results, or ./results/ID when those are at a URL.",
+    ),
 ]
 
 
@@ -40,12 +45,18 @@ async def logs(view: View, id_: Experiment, follow: Follow = False, stderr: Stde
 
 
 async def fetch(view: View, id_: Experiment, to: To = None) -> ExitCode:
-    """Bring the outputs that are there now, of a job that runs or failed too."""
+    """Bring the outputs that are there now, of a job that runs or failed too. What is there already is left alone."""
     from howdah.cli.fetching import fetch as fetch_outputs
     from howdah.cli.listing import find
     from howdah.workers.connection import connect
 
     connection = await connect()
-    fetched = await fetch_outputs(connection, await find(connection, id_), to.absolute() if to else None)
+    experiment = await find(connection, id_)
+    with view.moving() as tell:
+        fetched, failed = await fetch_outputs(connection, experiment, to.absolute() if to else None, tell)
     view.show(fetched)
-    return ExitCode.DONE
+    if not failed:
+        return ExitCode.DONE
+    raise CommandFailed(
+        f"{len(failed)} files could not be had; see the warnings.", hint=f"try again: howdah fetch {experiment}"
+    )

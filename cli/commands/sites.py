@@ -6,6 +6,7 @@ import typer
 
 from howdah.cli import completion
 from howdah.cli.command import command
+from howdah.cli.commands import cache
 from howdah.cli.errors import ExitCode
 from howdah.cli.views import View
 
@@ -68,3 +69,4 @@ command(app, name="list", example="howdah site list")(list_)
 command(app, example="howdah site show local")(show)
 command(app, example="howdah site check local")(check)
 command(app, example="howdah site trust bigred --fingerprint SHA256:...")(trust)
+app.add_typer(cache.app, name="cache")

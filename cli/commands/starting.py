@@ -57,7 +57,7 @@ async def start(
     if dry_run:
         from howdah.cli.preview import plan
 
-        view.show(plan(job, sites, named=id_ is not None))
+        view.show(await plan(job, sites, named=id_ is not None))
         return ExitCode.DONE
     return await start_job(view, job, sites[job.site], watch=watch)
 

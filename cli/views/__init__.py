@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from howdah.cli.answers import LogPart, Overview
+    from howdah.models.progress import Live
 
 
 class View(Protocol):
@@ -30,6 +31,10 @@ class View(Protocol):
 
     def watching(self) -> "AbstractContextManager[Callable[[Overview], None]]":
         """Call what this gives each time something changed: JSON Lines."""
+        ...
+
+    def moving(self) -> "AbstractContextManager[Callable[[Live], None]]":
+        """Call what this gives as this machine's own work on files goes on. Talk, for who looks on."""
         ...
 
     def complain(self, complaint: Complaint) -> None:

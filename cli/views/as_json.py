@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from howdah.cli.answers import LogPart, Overview
 from howdah.cli.errors import Complaint
-from howdah.models.progress import Progress
+from howdah.models.progress import Live, Progress
 
 
 class JsonView:
@@ -32,11 +32,16 @@ class JsonView:
         shown: list[Progress] = []
 
         def tell(overview: Overview) -> None:
-            if shown != [overview.progress]:
-                shown[:] = [overview.progress]
-                self._line(overview.progress)
+            if shown != [progress := overview.with_live()]:
+                shown[:] = [progress]
+                self._line(progress)
 
         yield tell
+
+    @contextmanager
+    def moving(self) -> Iterator[Callable[[Live], None]]:
+        """Programs do not look on."""
+        yield lambda live: None
 
     def complain(self, complaint: Complaint) -> None:
         told = {key: value for key, value in asdict(complaint).items() if key != "exit_code"}

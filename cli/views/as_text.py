@@ -1,6 +1,7 @@
 """Text for people: coloured and moving on a terminal, plain and one line at a time elsewhere."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,9 +16,12 @@ from howdah.cli.answers import LogPart, Overview
 from howdah.cli.errors import Complaint
 from howdah.cli.views.harmless import Harmless, harmless
 from howdah.cli.views.pages import page
-from howdah.cli.views.screen import one_line, screen
+from howdah.cli.views.screen import bar, one_line, screen
+from howdah.models import progress as models
 
 NEVER_FOLD = 100_000
+A_MOMENT = 0.7
+"""Seconds of work that nobody needs to be told of."""
 
 
 class TextView:
@@ -53,6 +57,21 @@ class TextView:
 
         with Live(console=self._out, get_renderable=draw, refresh_per_second=4, vertical_overflow="crop"):
             yield lambda overview: last.__setitem__(slice(None), [overview])
+
+    @contextmanager
+    def moving(self) -> Iterator[Callable[[models.Live], None]]:
+        """A bar, once it has taken longer than a moment."""
+        if not self._err.is_terminal or self._err.is_dumb_terminal:
+            yield lambda live: None
+            return
+        last: list[models.Live] = []
+        begun = time.monotonic()
+
+        def draw() -> RenderableType:
+            return Harmless(bar(last[0])) if last and time.monotonic() - begun > A_MOMENT else Text("")
+
+        with Live(console=self._err, get_renderable=draw, refresh_per_second=4, transient=True):
+            yield lambda live: last.__setitem__(slice(None), [live])
 
     def complain(self, complaint: Complaint) -> None:
         _print(self._err, Text.assemble(("error: ", "bold red"), complaint.message))

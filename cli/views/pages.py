@@ -54,7 +54,12 @@ def _(answer: answers.Plan) -> RenderableType:
     places.add_row("folder", answer.folder)
     for item in answer.inputs:
         size = "" if item.size is None else human_size(item.size)
+        size += f" in {item.files} files" if item.files is not None and item.files != 1 else ""
         places.add_row("input", f"{item.path}  from {item.source}  {size}".rstrip())
+    if len(answer.inputs) > 1:
+        places.add_row("inputs", f"{answer.files} files, {human_size(answer.size)}")
+    if answer.depot:
+        places.add_row("depot", answer.depot)
     for output in answer.outputs:
         places.add_row("output", output)
     places.add_row("results", answer.results)
@@ -108,6 +113,26 @@ def _(answer: Site) -> RenderableType:
 def _(answer: answers.SiteChecked) -> RenderableType:
     findings = [answers.Finding(**check.model_dump()) for check in answer.checks]
     return _findings(findings)
+
+
+@page.register
+def _(answer: answers.CacheShown) -> RenderableType:
+    now = utc_now()
+    rows = Table.grid(padding=(0, 2))
+    rows.add_row("folder", answer.folder or "there is none yet")
+    rows.add_row("limit", human_size(answer.limit) if answer.limit else "nothing is kept")
+    rows.add_row("kept", f"{answer.objects} inputs, {human_size(answer.bytes)}")
+    if answer.oldest and answer.newest:
+        rows.add_row("used", f"the oldest {when(answer.oldest, now)}, the newest {when(answer.newest, now)}")
+    if answer.unfinished:
+        rows.add_row("unfinished", f"{answer.unfinished}, {human_size(answer.unfinished_bytes)}")
+    return rows
+
+
+@page.register
+def _(answer: answers.CacheCleanedAt) -> RenderableType:
+    left = f"{answer.left.objects} inputs are left, {human_size(answer.left.bytes)}"
+    return Text(f"{answer.removed} removed, {human_size(answer.freed)} freed; {left}")
 
 
 @page.register

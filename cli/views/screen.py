@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -57,6 +58,13 @@ def one_line(overview: Overview) -> str:
     elif attempt and attempt.reason:
         parts.append(f"reason: {attempt.reason}")
     return ", ".join(" ".join(part.split()) for part in parts)
+
+
+def bar(live: Live) -> RenderableType:
+    """Work of this machine's own, in one line."""
+    parts = Table.grid(padding=(0, 1))
+    parts.add_row(ProgressBar(live.bytes_total or 1, live.bytes_done, width=20), Text(live.text, no_wrap=True))
+    return parts
 
 
 def state_text(state: JobState) -> Text:
@@ -118,7 +126,7 @@ def _step(step: StepRecord, now: datetime) -> tuple[str, str, str, str, Text]:
 def _live(overview: Overview, now: datetime) -> Iterator[Text]:
     progress, live = overview.progress, overview.live
     if live is not None and not progress.state.is_final:
-        yield Text(", ".join(part for part in _live_parts(live, overview.rate, now) if part))
+        yield Text(", ".join(part for part in _live_parts(live, now) if part))
     reason = progress.attempt.reason if progress.attempt else None
     if reason and progress.state in (JobState.QUEUED, JobState.HELD, JobState.SUSPENDED):
         yield Text(f"the scheduler's reason: {reason}  (in plain words: howdah explain {progress.id})")
@@ -126,14 +134,8 @@ def _live(overview: Overview, now: datetime) -> Iterator[Text]:
         yield Text(overview.trouble, style="yellow")
 
 
-def _live_parts(live: Live, rate: float | None, now: datetime) -> Iterator[str]:
-    yield live.doing
-    if live.files_total:
-        yield f"{live.files_done} of {live.files_total} files"
-    if live.bytes_total:
-        yield f"{human_size(live.bytes_done)} of {human_size(live.bytes_total)}"
-    if rate:
-        yield f"{human_size(rate)}/s"
+def _live_parts(live: Live, now: datetime) -> Iterator[str]:
+    yield live.text or live.doing
     if live.reason:
         yield live.reason
     if live.since:

@@ -22,3 +22,12 @@ file = StorageKind("file", "paths the worker sees", ("file",), "howdah.activitie
 web = StorageKind(
     "web", "http and https", ("http", "https"), "howdah.activities.storage.web:WebStorage", writable=False
 )
+rclone = StorageKind(
+    "rclone", "what the worker's rclone knows", ("rclone",), "howdah.activities.storage.rclone:RcloneStorage"
+)
+objects = StorageKind(
+    "objects",
+    "object stores: S3, Google Cloud Storage, Azure",
+    ("s3", "gs", "az"),
+    "howdah.activities.storage.objects:ObjectStorage",
+)

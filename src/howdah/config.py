@@ -1,19 +1,22 @@
-"""The sites, read from `sites.toml`: the project's own folder, then the user's configuration folder."""
+"""The sites and the depot, read from `sites.toml`: the project's own folder, then the user's configuration folder."""
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 
 from howdah.errors import ConfigError, UnknownName
 from howdah.models.sites import ForkSite, Site
-from howdah.plugins import SiteKind, find
+from howdah.plugins import SiteKind, find, storage_for
 from howdah.problems import problems_of
 
 LOCAL = "local"
+DEPOT = "HOWDAH_DEPOT"
 
 
 def config_folder() -> Path:
@@ -60,6 +63,46 @@ def find_site(name: str, sites: dict[str, Site]) -> Site:
     return sites[name]
 
 
+def load_depot(project: Path | None = None) -> str | None:
+    """Where clients put inputs for workers that cannot see them: an absolute folder or a URL. None: nowhere.
+
+    The variable decides, also when it is empty; then the first file that has the key `depot`.
+    """
+    if (told := os.environ.get(DEPOT)) is not None:
+        return _depot(DEPOT, told) if told else None
+    for path in site_files(project):
+        if (depot := _document(path).get("depot")) is not None:
+            return _depot(f"{path}: depot", depot)
+    return None
+
+
+def _depot(where: str, written: Any) -> str:
+    hint = "name a folder (/shared/depot, ~/depot) or an object store (s3://bucket/depot) that workers reach as well"
+    if not isinstance(written, str) or not written.isprintable() or not written.strip():
+        raise ConfigError(f"{where} must be a text.", hint=hint)
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", written):
+        return _depot_folder(where, written, hint)
+    url = urlsplit(written)
+    if "@" in url.netloc or url.query or url.fragment:
+        raise ConfigError(f"{where}: a URL without user name, password, '?' and '#' is wanted.", hint=hint)
+    if url.scheme.lower() == "file" and url.netloc in ("", "localhost"):
+        return _depot_folder(where, unquote(url.path), hint)
+    kind = storage_for(url.scheme.lower())
+    if kind is None or not kind.writable:
+        raise ConfigError(f"{where}: nothing can be stored at {url.scheme}://.", hint=hint)
+    return written.rstrip("/")
+
+
+def _depot_folder(where: str, written: str, hint: str) -> str:
+    try:
+        folder = Path(written).expanduser()
+    except RuntimeError as error:  # ~name of nobody here
+        raise ConfigError(f"{where}: {error}", hint=hint) from None
+    if not folder.is_absolute():
+        raise ConfigError(f"{where}: {written!r} is not an absolute path.", hint=hint)
+    return os.path.normpath(folder)
+
+
 def _local_scratch() -> str:
     path = str(state_folder() / "jobs")
     try:
@@ -69,22 +112,31 @@ def _local_scratch() -> str:
 
 
 def _tables(path: Path) -> dict[str, dict[str, Any]]:
+    sites = _document(path).get("sites", {})
+    if not isinstance(sites, dict) or not all(isinstance(table, dict) for table in sites.values()):
+        raise ConfigError(f"{path}: 'sites' must hold tables.", hint="a site is a table [sites.NAME]")
+    return sites
+
+
+def _document(path: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(path.read_text())
     except OSError as error:
         raise ConfigError(f"Cannot read {path}: {error.strerror}.", hint="correct HOWDAH_SITES or the file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.", hint="correct the file") from error
-    if extra := set(document) - {"sites"}:
-        raise ConfigError(f"{path}: unknown table {sorted(extra)[0]!r}.", hint="a site is a table [sites.NAME]")
-    sites = document.get("sites", {})
-    if not isinstance(sites, dict) or not all(isinstance(table, dict) for table in sites.values()):
-        raise ConfigError(f"{path}: 'sites' must hold tables.", hint="a site is a table [sites.NAME]")
-    return sites
+    if extra := set(document) - {"sites", "depot"}:
+        hint = "a site is a table [sites.NAME]; besides there is the key depot"
+        raise ConfigError(f"{path}: unknown key or table {sorted(extra)[0]!r}.", hint=hint)
+    return document
 
 
 def _site(path: Path, name: str, table: dict[str, Any]) -> Site:
     where = f"{path}: [sites.{name}]"
+    if "depot" in table:
+        raise ConfigError(
+            f"{where}: the depot is for all sites.", hint="write 'depot = ...' above the first [sites...]"
+        )
     if "kind" not in table:
         raise ConfigError(f"{where} has no 'kind'.", hint='say kind = "slurm" or kind = "fork"')
     try:

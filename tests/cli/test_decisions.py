@@ -12,17 +12,17 @@ from temporalio.client import WorkflowExecutionStatus
 from howdah.cli.answers import Overview
 from howdah.cli.diagnosis import filesystem
 from howdah.cli.explaining import plain_words
-from howdah.cli.following import Rate
 from howdah.cli.history import ActivityRun, with_workers
 from howdah.cli.ids import choose, experiment_of, new_id
 from howdah.cli.looking import state_of
 from howdah.cli.preflight import choose_site, results_folder
-from howdah.cli.retrying import change, resolution
+from howdah.cli.retrying import change, resolution, stages_again
 from howdah.cli.settings import parse_setting
 from howdah.cli.views.harmless import Harmless, harmless
 from howdah.cli.views.screen import one_line, screen
 from howdah.errors import UnknownName, UserError
 from howdah.models.causes import FailureCause
+from howdah.models.job import Recorded, Resolution
 from howdah.models.progress import AttemptRecord, Failure, Live, Progress, StepRecord, Waiting
 from howdah.models.sites import ForkSite, Site
 from howdah.models.spec import SiteWish
@@ -134,15 +134,6 @@ def test_a_step_was_carried_out_by_who_took_it_on_last_while_it_ran() -> None:
     assert with_workers(progress(), []).attempts[0].steps[0].worker is None
 
 
-def test_the_rate_is_of_the_last_two_reports_of_one_step() -> None:
-    rate = Rate()
-    assert rate.after(Live(doing="staging in", bytes_done=100, bytes_total=900), 0.0) is None
-    assert rate.after(Live(doing="staging in", bytes_done=300, bytes_total=900), 2.0) == 100.0
-    assert rate.after(Live(doing="staging in", bytes_done=300, bytes_total=900), 3.0) == 100.0
-    assert rate.after(Live(doing="staging out", bytes_done=5, bytes_total=9), 4.0) is None
-    assert rate.after(None, 5.0) is None
-
-
 def test_a_retry_keeps_the_site_unless_another_is_wished_for() -> None:
     job = job_at("two")
     job = job.model_copy(update={"spec": job.spec.model_copy(update={"site": SiteWish(labels=("gpu",))})})
@@ -153,6 +144,39 @@ def test_a_retry_keeps_the_site_unless_another_is_wished_for() -> None:
     assert resolution(job, elsewhere).site == "three"
     again = resolution(job, change(job, [], SITES))
     assert again.retry and again.spec is None and again.site is None
+
+
+def test_an_answer_with_other_inputs_forgets_what_was_recorded_of_the_old_ones() -> None:
+    then = Recorded(index=0, files=1, bytes=9, sha256="0" * 64)
+    now = then.model_copy(update={"sha256": "1" * 64})
+    job = job_at("one", inputs=["a"]).model_copy(update={"recorded": (then,)})
+    again = job.model_copy(update={"recorded": (now,)})
+    assert job.changed_by(resolution(job, job)).recorded == (then,)
+    assert not resolution(job, job).changes
+    assert job.changed_by(resolution(job, again)).recorded == (now,)
+    assert resolution(job, again).changes
+    other = Resolution(retry=True, spec=job_at("one", inputs=["b"]).spec)
+    assert job.changed_by(other).recorded == ()
+    longer = job.spec.model_copy(update={"command": "sleep 1"})
+    assert job.changed_by(Resolution(retry=True, spec=longer)).recorded == (then,)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "changed", "again"),
+    [
+        (None, False, True),
+        ("batch.prepare", False, True),
+        ("batch.stage_in", False, True),
+        ("batch.submit", False, False),
+        ("batch.stage_out", False, False),
+        ("batch.stage_out", True, True),
+    ],
+)
+def test_a_retry_takes_inputs_anew_only_where_they_are_still_to_be_staged(
+    waiting: str | None, changed: bool, again: bool
+) -> None:
+    asked = Waiting(reason="transfer", since=NOW, hint="", step=waiting) if waiting else None
+    assert stages_again(progress(waiting=asked), changed=changed) is again
 
 
 def test_a_waiting_experiment_says_for_what_with_its_own_id_in_the_hint() -> None:
@@ -182,12 +206,12 @@ def test_a_failed_experiment_shows_the_schedulers_words_and_the_end_of_stderr() 
 
 
 def test_staging_is_shown_with_bytes_and_rate_and_trouble_in_its_own_words() -> None:
-    live = Live(doing="staging in", files_done=3, files_total=9, bytes_done=2**20, bytes_total=2**30)
+    live = Live(text="staging in: 3 of 9 files, 1.0 MiB of 1.0 GiB, 1.0 MiB/s, about 17m left", doing="staging in")
     overview = Overview(
-        progress=progress(state=JobState.STAGING_IN), live=live, rate=2.0**20, trouble="trying again: cannot reach one"
+        progress=progress(state=JobState.STAGING_IN), live=live, trouble="trying again: cannot reach one"
     )
     text = shown(overview)
-    assert "staging in, 3 of 9 files, 1.0 MiB of 1.0 GiB, 1.0 MiB/s" in text
+    assert "staging in: 3 of 9 files, 1.0 MiB of 1.0 GiB, 1.0 MiB/s, about 17m left" in text
     assert "trying again: cannot reach one" in text
     assert one_line(overview) == "pi-k3v9qa staging_in, batch job 42, trying again: cannot reach one"
 

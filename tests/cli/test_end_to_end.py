@@ -55,6 +55,9 @@ def test_the_first_experiment_needs_no_configuration_and_survives_down_and_up(pr
     assert program("fetch", "last", "--to", "copies").returncode == 0
     assert (project / "copies" / "sum.txt").read_text() == "42\n"
     assert program("site", "check", "local").returncode == 0
+    assert json.loads(program("site", "cache", "show", "local", "--json").stdout)["objects"] == 0
+    cleaned = program("site", "cache", "clean", "local", "--older-than", "7d")
+    assert cleaned.stdout == "0 removed, 0 B freed; 0 inputs are left, 0 B\n", cleaned
 
     assert program("down").returncode == 0
     assert program("show", shown["id"]).returncode == 3

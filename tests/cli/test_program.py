@@ -180,8 +180,11 @@ def test_a_dry_run_shows_what_would_be_done_and_starts_nothing(howdah: Howdah, p
         "site": "bigred",
         "folder": "/nowhere/howdah/pi-<id>/main/1-<key>",
         "results": str(project / "results" / "pi-<id>"),
-        "inputs": [{"path": "pi.py", "source": str(project / "pi.py"), "size": 9}],
+        "inputs": [{"path": "pi.py", "source": str(project / "pi.py"), "size": 9, "files": 1}],
         "outputs": ["pi.json"],
+        "files": 1,
+        "size": 9,
+        "depot": None,
     }
     assert "#!/bin/sh" in script["script"] and "<folder>" in script["script"]
     assert script["command"].endswith("python3 pi.py\n")

@@ -13,7 +13,7 @@ from howdah.models.job import Attempt, Collect, Job
 from howdah.models.progress import Live
 from howdah.models.spec import ExperimentSpec
 
-SMALL = Sizes(small=1000, pack_bytes=3000, pack_files=4)
+SMALL = Sizes(small=1000, pack_bytes=3000, pack_files=4, batch_files=2, block=2000, lanes=3, lanes_from=4000)
 """What is large and how much a pack holds, shrunk so that little data takes every way."""
 
 ENDED_WELL = BatchStatus(state=BatchState.COMPLETED, exit_code=0)

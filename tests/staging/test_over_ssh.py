@@ -3,21 +3,22 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from howdah.activities.staging import stage_in, stage_out
-from howdah.activities.storage import Source
-from howdah.activities.storage.file import FileStorage
 from howdah.activities.transports.shell import Shell
 from howdah.activities.transports.ssh import SshTransport
+from howdah.activities.transports.ssh_channel import SshChannel
 from howdah.errors import SiteError
 from howdah.models.sites import Site
 from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
 from tests.staging.house import SMALL, House, silent, snapshot
 
 pytestmark = pytest.mark.sshd
+SIZES = replace(SMALL, block=1 << 20)
 
 
 @pytest.fixture
@@ -53,36 +54,32 @@ async def test_a_connection_that_dies_half_way_leaves_no_half_file(
 ) -> None:
     server, shell = far
     fill(house.base / "tree")
-    dead = False
+    passed = 0
+    write, read = SshChannel.write, SshChannel.read
 
-    async def dying(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        nonlocal dead
-        passed = 0
-        async for chunk in chunks:
-            passed += len(chunk)
-            if passed > 5 << 20 and not dead:
-                dead = True
-                server.kill_connections()
-            yield chunk
+    def pass_on(count: int) -> None:
+        nonlocal passed
+        before, passed = passed, passed + count
+        if before <= 5 << 20 < passed:
+            server.kill_connections()
 
-    read, write = FileStorage.read, FileStorage.write
+    async def dying_write(self: SshChannel, data: bytes) -> None:
+        pass_on(len(data))
+        await write(self, data)
 
-    def read_dying(self: FileStorage, source: Source) -> AsyncIterator[bytes]:
-        return dying(read(self, source))
+    async def dying_read(self: SshChannel, most: int = 256 * 1024) -> bytes:
+        data = await read(self, most)
+        pass_on(len(data))
+        return data
 
-    async def write_dying(
-        self: FileStorage, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int
-    ) -> str:
-        return await write(self, address, path, dying(chunks), mode=mode)
-
-    monkeypatch.setattr(FileStorage, "read", read_dying)
-    monkeypatch.setattr(FileStorage, "write", write_dying)
+    monkeypatch.setattr(SshChannel, "write", dying_write)
+    monkeypatch.setattr(SshChannel, "read", dying_read)
     works: list[tuple[Callable[[], Awaitable[object]], Path]] = [
-        (lambda: stage_in(shell, house.attempt(["tree"]), tell=silent, sizes=SMALL), house.folder),
-        (lambda: stage_out(shell, house.collect(["tree"]), tell=silent, sizes=SMALL), house.results),
+        (lambda: stage_in(shell, house.attempt(["tree"]), tell=silent, sizes=SIZES), house.folder),
+        (lambda: stage_out(shell, house.collect(["tree"]), tell=silent, sizes=SIZES), house.results),
     ]
     for work, there in works:
-        dead = False
+        passed = 0
         with pytest.raises(SiteError) as caught:
             async with asyncio.timeout(60):
                 await work()

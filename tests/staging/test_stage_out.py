@@ -1,22 +1,28 @@
 """Outputs on their way home, through a real shell on this machine."""
 
 import hashlib
+import json
 import os
+import shutil
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from howdah.activities.staging import Sizes, stage_out
+from howdah.activities.staging.choosing import destination
+from howdah.activities.staging.listing import Found, look_again
 from howdah.activities.storage.file import FileStorage
 from howdah.activities.transports.shell import Shell
 from howdah.errors import DataError
 from howdah.models.causes import FailureCause
+from howdah.models.job import Attempt
 from howdah.models.printable import unprintable
 from howdah.models.progress import Live
-from tests.staging.house import ENDED_BADLY, SMALL, House, silent, snapshot
+from howdah.models.sites import Limits
+from tests.staging.house import ENDED_BADLY, SMALL, House, names, silent, snapshot
 
 
 def write(house: House, **files: int) -> None:
@@ -210,20 +216,16 @@ async def test_a_file_that_changes_while_it_is_copied_is_copied_again(
 ) -> None:
     write(house, a=size)
     copies = 0
-    write_home = FileStorage.write
 
-    async def change_and_write(
-        self: FileStorage, address: str, path: str, chunks: AsyncIterator[bytes], *, mode: int
-    ) -> str:
+    async def change_and_look(shell: Shell, attempt: Attempt, paths: Iterable[str]) -> dict[str, Found]:
         """Somebody at the site writes to the file while it comes home."""
         nonlocal copies
         copies += 1
-        written = await write_home(self, address, path, chunks, mode=mode)
         if copies == 1 or not stops:
             (house.folder / "a").write_bytes(os.urandom(size + copies))
-        return written
+        return await look_again(shell, attempt, paths)
 
-    monkeypatch.setattr(FileStorage, "write", change_and_write)
+    monkeypatch.setattr("howdah.activities.staging.fetching.look_again", change_and_look)
     staging = stage_out(shell, house.collect(["a"]), tell=silent, sizes=SMALL)
     if stops:
         await staging
@@ -237,13 +239,13 @@ async def test_a_file_that_changes_while_it_is_copied_is_copied_again(
 async def test_a_file_that_vanishes_meanwhile_is_an_error_of_a_good_job_only(
     house: House, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sha256 = FileStorage.sha256
+    sizes = FileStorage.sizes
 
-    async def remove_first(self: FileStorage, address: str, path: str) -> str | None:
+    async def remove_first(self: FileStorage, address: str, paths: Sequence[str]) -> list[int | None]:
         (house.folder / "b").unlink(missing_ok=True)
-        return await sha256(self, address, path)
+        return await sizes(self, address, paths)
 
-    monkeypatch.setattr(FileStorage, "sha256", remove_first)
+    monkeypatch.setattr(FileStorage, "sizes", remove_first)
     write(house, a=1, b=2, c=3)
     with pytest.raises(DataError, match="b: it vanished"):
         await stage_out(shell, house.collect(["*"]), tell=silent)
@@ -274,4 +276,147 @@ async def test_progress_is_told_and_reaches_the_total(house: House, shell: Shell
     write(house, a=10, big=5000)
     told: list[Live] = []
     await stage_out(shell, house.collect(["*"]), tell=told.append, sizes=SMALL)
-    assert told[-1] == Live(doing="staging out", files_done=2, files_total=2, bytes_done=5010, bytes_total=5010)
+    last = told[-1]
+    assert (last.doing, last.files_done, last.files_total) == ("staging out", 2, 2)
+    assert last.bytes_done == last.bytes_total == 5010
+
+
+async def test_empty_folders_come_home(house: House, shell: Shell) -> None:
+    for name in ("alone", "tree/empty/deep"):
+        (house.folder / name).mkdir(parents=True)
+    write(house, tree__file=3)
+    (house.folder / "tree" / "link").symlink_to("empty/deep")
+    collected = await stage_out(shell, house.collect(["alone", "tree"]), tell=silent)
+    assert snapshot(house.results) == snapshot(house.folder)
+    assert [output.path for output in collected.outputs] == ["tree/file"]
+    await stage_out(shell, house.collect(["alone", "tree"]), tell=silent)
+    assert snapshot(house.results) == snapshot(house.folder)
+
+
+async def test_the_list_of_outputs_comes_last_and_names_everything(
+    house: House, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(house, small=10, big=5000, other=7)
+    (house.folder / os.fsdecode(b"caf\xe9\n")).write_bytes(b"x")
+    (house.folder / "link").symlink_to("small")
+    (house.folder / "empty").mkdir()
+    (house.folder / "leaves").symlink_to("/etc/passwd")
+    there: list[bool] = []
+    write_home = FileStorage.write
+
+    async def look(self: FileStorage, address: str, path: str, chunks: AsyncIterator[bytes], **how: Any) -> str:
+        there.append(all((house.results / name).exists() for name in ("small", "big", "empty", "link")))
+        return await write_home(self, address, path, chunks, **how)
+
+    monkeypatch.setattr(FileStorage, "write", look)
+    outputs: list[Any] = ["small", "big", "caf*", "link", "empty", {"path": "leaves", "required": False}]
+    outputs += [{"path": "other", "to": str(tmp_path / "elsewhere")}]
+    await stage_out(shell, house.collect(outputs), tell=silent, sizes=SMALL)
+
+    assert there == [True, True]
+    told = json.loads((house.results / ".howdah" / "outputs.json").read_text())
+    assert (told["experiment"], told["job"], told["attempt"]) == ("test", "main", "hd-test-key")
+    files = {one["path"]: one for one in told["files"]}
+    assert set(files) == {"small", "big", r"caf\xe9\x0a", "other"}
+    big = (house.folder / "big").read_bytes()
+    assert files["big"]["sha256"] == hashlib.sha256(big).hexdigest()
+    assert (files["big"]["size"], files["big"]["how"]) == (5000, "moved")
+    assert files["big"]["location"] == str(house.results / "big")
+    assert [(one["path"], one["target"]) for one in told["links"]] == [("link", "small")]
+    assert [one["path"] for one in told["folders"]] == ["empty"]
+    assert "leaves the job's folder" in told["warnings"][0]
+    marker = json.loads((tmp_path / "elsewhere" / ".howdah" / "test-main.json").read_text())
+    assert [one["path"] for one in marker["files"]] == ["other"]
+
+    await stage_out(shell, house.collect(outputs), tell=silent, sizes=SMALL)
+    told = json.loads((house.results / ".howdah" / "outputs.json").read_text())
+    assert {one["how"] for one in told["files"]} == {"already right"}
+
+
+async def test_what_is_not_all_home_has_no_list(house: House, shell: Shell) -> None:
+    write(house, a=10)
+    with pytest.raises(DataError):
+        await stage_out(shell, house.collect(["a", "missing"]), tell=silent)
+    assert not (house.results / ".howdah" / "outputs.json").exists()
+
+
+async def test_too_many_files_are_refused_before_one_is_copied(house: House, shell: Shell) -> None:
+    write(house, **{f"run__ckpt__f{number}": 1 for number in range(8)}, table=1)
+    limits = Limits(output_files=5)
+    with pytest.raises(DataError) as caught:
+        await stage_out(shell, house.collect(["*"]), tell=silent, limits=limits)
+    assert "9 files" in caught.value.message
+    assert "bring home 5" in caught.value.message
+    assert "8 of them are in the folder 'run/ckpt'" in caught.value.message
+    assert "limits.output_files of local" in caught.value.hint
+    assert not house.results.exists()
+    assert len((await stage_out(shell, house.collect(["table"]), tell=silent, limits=limits)).outputs) == 1
+
+
+async def test_too_many_bytes_are_refused_and_a_failed_job_brings_its_words(house: House, shell: Shell) -> None:
+    write(house, huge=3000, small=10)
+    (house.folder / ".howdah" / "stderr").write_text("why")
+    limits = Limits(output_size=2000)
+    with pytest.raises(DataError) as caught:
+        await stage_out(shell, house.collect(["*"]), tell=silent, limits=limits)
+    assert "3013 bytes" in caught.value.message
+    assert "(2000 bytes)" in caught.value.message
+    assert "'huge'" in caught.value.message
+    assert not house.results.exists()
+    collected = await stage_out(shell, house.collect(["*"], ENDED_BADLY), tell=silent, limits=limits)
+    assert [output.path for output in collected.outputs] == ["stderr.txt"]
+    assert "3013 bytes" in collected.warnings[0]
+
+
+async def test_small_files_that_a_killed_process_left_aside_are_removed(house: House, shell: Shell) -> None:
+    left = house.results / ".howdah" / "tray-0123"
+    left.mkdir(parents=True)
+    (left / "0").write_text("half")
+    write(house, a=10)
+    await stage_out(shell, house.collect(["a"]), tell=silent)
+    assert names(house.results / ".howdah") == ["outputs.json"]
+
+
+@pytest.mark.parametrize(
+    ("to", "results", "wanted"),
+    [
+        (None, "s3://b/r", ("s3://b/r", "")),
+        ("below/x", "s3://b/r", ("s3://b/r", "below/x")),
+        ("./a/../b", "s3://b/r", ("s3://b/r", "b")),
+        ("/abs", "s3://b/r", ("/abs", "")),
+        ("gs://other/x", "s3://b/r", ("gs://other/x", "")),
+        ("below", "/home/r", ("/home/r", "below")),
+        ("../beside", "/home/r", ("/home/beside", "")),
+    ],
+)
+def test_where_outputs_go(to: str | None, results: str, wanted: tuple[str, str]) -> None:
+    assert destination(to, results) == wanted
+
+
+def test_a_relative_destination_never_leaves_results_at_a_url() -> None:
+    with pytest.raises(DataError, match="leads out of the results at s3://b/r"):
+        destination("a/../../x", "s3://b/r")
+
+
+async def test_outputs_go_only_where_this_worker_may_store(
+    house: House, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(house, a=1, b=2)
+    monkeypatch.setenv("HOWDAH_ALLOW_DATA", str(house.results))
+    with pytest.raises(DataError, match="not among the places"):
+        await stage_out(shell, house.collect(["a", {"path": "b", "to": str(tmp_path / "other")}]), tell=silent)
+    assert not house.results.exists()
+    await stage_out(shell, house.collect(["a"]), tell=silent)
+    assert names(house.results) == [".howdah", "a"]
+
+
+@pytest.mark.skipif(not shutil.which("rsync"), reason="There is no rsync here. On Debian: apt-get install rsync")
+async def test_outputs_come_home_by_rsync_where_a_site_asks_for_it(house: House, shell: Shell) -> None:
+    write(house, small=10, big=5000, d__deep=20)
+    (house.folder / "link").symlink_to("d/deep")
+    (house.folder / "empty").mkdir()
+    for _ in range(2):
+        await stage_out(shell, house.collect(["*"]), tell=silent, sizes=SMALL, rsync=True)
+        assert snapshot(house.results) == snapshot(house.folder)
+        told = json.loads((house.results / ".howdah" / "outputs.json").read_text())
+        assert len(told["files"]) == 3

@@ -4,7 +4,6 @@ import io
 import os
 import subprocess
 import tarfile
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import given
@@ -15,7 +14,6 @@ from howdah.activities.staging.packs import packed
 from howdah.activities.staging.refusals import free_bytes
 from howdah.activities.staging.sums import parse_sums
 from howdah.activities.staging.telling import Telling
-from howdah.errors import OutcomeUnknown
 from howdah.models.printable import printable, unprintable
 from howdah.models.progress import Live
 
@@ -41,38 +39,6 @@ def test_any_name_can_be_shown_and_is_found_again(name: str) -> None:
 def test_an_ordinary_name_is_shown_as_it_is() -> None:
     assert printable("Ωmega file-1.txt") == "Ωmega file-1.txt"
     assert printable(os.fsdecode(b"caf\xe9\n\\")) == r"caf\xe9\x0a\\"
-
-
-async def chunked(data: bytes, size: int) -> AsyncIterator[bytes]:
-    for at in range(0, len(data), size):
-        yield data[at : at + size]
-
-
-@given(st.dictionaries(byte_names.map(os.fsdecode), st.binary(max_size=2000), max_size=5), st.integers(1, 3000))
-async def test_tar_streams_are_read_as_they_were_written(files: dict[str, bytes], size: int) -> None:
-    stream = b"".join(tar.member(name, data) for name, data in files.items()) + tar.END + b"words"
-    reader = tar.TarReader(chunked(stream, size))
-    found = {}
-    while member := await reader.next():
-        found[member.name] = b"".join([chunk async for chunk in reader.content()])
-        assert member.size == len(found[member.name])
-    assert found == files
-    assert await reader.rest() == b"words"
-
-
-@given(st.dictionaries(byte_names.map(os.fsdecode), st.binary(max_size=600), min_size=1, max_size=3), st.data())
-async def test_a_tar_stream_cut_anywhere_is_noticed(files: dict[str, bytes], data: st.DataObject) -> None:
-    stream = b"".join(tar.member(name, content) for name, content in files.items()) + tar.END
-    cut = data.draw(st.integers(0, len(stream) - len(tar.END)))
-    reader = tar.TarReader(chunked(stream[:cut], 512))
-    with pytest.raises(OutcomeUnknown):
-        while await reader.next():
-            pass
-
-
-async def test_what_is_no_tar_stream_is_noticed() -> None:
-    with pytest.raises(OutcomeUnknown, match="no tar stream"):
-        await tar.TarReader(chunked(b"hello" * 200, 512)).next()
 
 
 def test_tar_streams_are_what_tarfile_reads() -> None:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from howdah.activities.storage import Source
+from howdah.activities.storage import Source, Ticket
 from howdah.activities.storage.addresses import Allowed, is_public
-from howdah.activities.storage.web import MOST_REDIRECTS, WebStorage, _tls
+from howdah.activities.storage.hops import MOST_REDIRECTS, tls
+from howdah.activities.storage.web import WebStorage
 from howdah.errors import DataError, SiteError, SiteUnreachable
 from howdah.models.causes import FailureCause
 from tests.storage.http_server import Page, Web, serving
@@ -31,9 +32,9 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
         yield web
 
 
-async def fetched(address: str) -> bytes:
+async def fetched(address: str, start: int = 0) -> bytes:
     [source] = await storage.find(address, "a")
-    return b"".join([chunk async for chunk in storage.read(source)])
+    return b"".join([chunk async for chunk in storage.read(source, start)])
 
 
 async def test_a_page_is_found_with_its_size_and_read_as_it_is(web: Web) -> None:
@@ -43,17 +44,120 @@ async def test_a_page_is_found_with_its_size_and_read_as_it_is(web: Web) -> None
     assert await fetched(web.url("/a")) == body
 
 
+@pytest.mark.parametrize("ranges", [True, False])
+async def test_a_page_is_read_from_the_middle_even_if_the_server_knows_no_ranges(web: Web, ranges: bool) -> None:
+    body = os.urandom(700_000)
+    web.pages["/a"] = Page(body, ranges=ranges)
+    for start in (0, 1, 300_000, len(body) - 1, len(body)):
+        assert await fetched(web.url("/a"), start) == body[start:]
+
+
+@pytest.mark.parametrize("name", ["ETag", "Last-Modified"])
+@pytest.mark.parametrize("start", [0, 1])
+async def test_a_page_that_changed_since_it_was_found_is_not_read(web: Web, name: str, start: int) -> None:
+    web.pages["/a"] = Page(b"before", headers={name: '"1"'}, ranges=True)
+    [source] = await storage.find(web.url("/a"), "a")
+    assert source.version == '"1"'
+    web.pages["/a"] = Page(b"after!", headers={name: '"2"'}, ranges=True)
+    with pytest.raises(DataError) as caught:
+        _ = [chunk async for chunk in storage.read(source, start)]
+    assert caught.value.cause is FailureCause.INPUT_CHANGED
+    assert await storage.ticket(source) is None
+
+
+@pytest.mark.parametrize(
+    ("version", "headers"),
+    [
+        ({"ETag": '"1"', "Last-Modified": "x"}, (("If-Match", '"1"'),)),
+        ({"ETag": 'W/"1"'}, ()),
+        (
+            {"Last-Modified": "Sun, 22 Nov 2026 01:03:11 GMT"},
+            (("If-Unmodified-Since", "Sun, 22 Nov 2026 01:03:11 GMT"),),
+        ),
+        ({}, ()),
+    ],
+)
+@pytest.mark.parametrize("head", [None, 405])
+async def test_a_ticket_is_for_where_the_redirects_end(
+    web: Web, version: dict[str, str], headers: tuple[tuple[str, str], ...], head: int | None
+) -> None:
+    web.pages["/a"] = Page(status=302, headers={"Location": "/b?signature=canary#part"})
+    web.pages["/b"] = Page(b"abc", headers=version)
+    [source] = await storage.find(web.url("/a"), "a")
+    web.pages["/b"].head = head
+    assert await storage.ticket(source) == Ticket(
+        web.url("/b?signature=canary"), headers, host="127.0.0.1", port=web.port, addresses=("127.0.0.1",)
+    )
+
+
+async def test_no_ticket_for_what_cannot_be_had(web: Web) -> None:
+    web.pages["/a"] = Page(status=403)
+    assert await storage.ticket(Source("a", web.url("/a"))) is None
+
+
+async def test_no_ticket_leads_to_what_is_not_public(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOWDAH_ALLOW_HOSTS", "127.0.0.2")
+    with serving("127.0.0.2") as first, serving("127.0.0.1") as canary:
+        first.pages["/a"] = Page(status=302, headers={"Location": canary.url("/a")})
+        with pytest.raises(DataError, match="not a public address"):
+            await storage.ticket(Source("a", first.url("/a")))
+        assert canary.asked == []
+
+
+async def test_places_that_are_not_allowed_are_not_asked_at_any_hop(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    web.pages["/in/a"] = Page(status=302, headers={"Location": "/out/a"})
+    web.pages["/in/b"] = web.pages["/out/a"] = Page(b"abc")
+    monkeypatch.setenv("HOWDAH_ALLOW_DATA", web.url("/in"))
+    assert await fetched(web.url("/in/b")) == b"abc"
+    for path in ("/out/a", "/in/a", "/in/../out/a", "/in/%2e%2e/out/a"):
+        with pytest.raises(DataError, match="not among the places"):
+            await fetched(web.url(path))
+    assert not any(path.startswith("/out") for _, path, _ in web.asked)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *["http://169.254.169.254/latest/meta-data/", "http://[fd00:ec2::254]/latest/", "http://[64:ff9b::a9fe:a9fe]/"],
+        *["http://[2002:7f00:1::]/", "http://[::ffff:127.0.0.1]/", "http://224.0.0.1/", "http://0.0.0.0/"],
+    ],
+)
+async def test_metadata_services_and_wrapped_addresses_are_not_asked(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.delenv("HOWDAH_ALLOW_HOSTS", raising=False)
+    for work in (storage.find(address, "a"), storage.ticket(Source("a", address))):
+        with pytest.raises(DataError, match="not a public address"):
+            await work
+
+
 async def test_a_compressed_page_is_kept_compressed(web: Web) -> None:
     body = gzip.compress(bytes(10_000_000))
     web.pages["/a"] = Page(body, headers={"Content-Encoding": "gzip"})
     assert await fetched(web.url("/a")) == body
 
 
-@pytest.mark.parametrize("page", [Page(b"abc", promised=-1), Page(b"abc", head=403), Page(b"abc", head=405)])
-async def test_a_size_that_is_not_told_is_not_known(web: Web, page: Page) -> None:
-    web.pages["/a"] = page
+@pytest.mark.parametrize("head", [None, 403])
+async def test_a_size_that_is_not_told_is_not_known(web: Web, head: int | None) -> None:
+    web.pages["/a"] = Page(b"abc", promised=-1, head=head)
     assert (await storage.find(web.url("/a"), "a"))[0].size is None
     assert await fetched(web.url("/a")) == b"abc"
+
+
+@pytest.mark.parametrize("head", [403, 405, 501])
+@pytest.mark.parametrize("ranges", [True, False])
+async def test_a_server_that_knows_no_head_is_asked_for_one_byte(web: Web, head: int, ranges: bool) -> None:
+    """A signed URL is often good for GET only."""
+    web.pages["/a"] = Page(b"abc", head=head, ranges=ranges, headers={"ETag": '"1"'})
+    assert await storage.find(web.url("/a"), "a") == [Source("a", web.url("/a"), size=3, version='"1"')]
+    assert web.ranges == ["bytes=0-0"]
+    assert await fetched(web.url("/a")) == b"abc"
+
+
+async def test_what_may_not_be_read_is_refused_before_anything_moves(web: Web) -> None:
+    web.pages["/a"] = Page(status=403)
+    with pytest.raises(DataError, match="403"):
+        await storage.find(web.url("/a"), "a")
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -173,10 +277,10 @@ def private_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     context.load_cert_chain(certificate, key)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     monkeypatch.setenv("HOWDAH_ALLOW_HOSTS", "127.0.0.1,localhost")
-    _tls.cache_clear()
+    tls.cache_clear()
     with serving(tls=context) as web:
         yield web
-    _tls.cache_clear()
+    tls.cache_clear()
 
 
 async def test_a_certificate_is_held_against_the_name_not_the_address(private_network: Web) -> None:

@@ -1,4 +1,4 @@
-"""Putting files into the job's folder."""
+"""Looking at what is in the job's folder already, and putting packs of small files there."""
 
 import shlex
 
@@ -11,80 +11,96 @@ from howdah.activities.staging.scripts import (
     ROOM,
     enter,
 )
+from howdah.activities.staging.scripts.sums import SUM_OF
 from howdah.models.job import Attempt
 
+BEGUN = 45
+"""Exit code: an earlier try has been here."""
 
-def survey(attempt: Attempt) -> str:
-    """Names of files come in; out go the room there is, and `sha256sum` of those that are plain files.
+_EACH = (
+    NO_LINK_ON_THE_WAY
+    + """is_file() { open_way "$1" >/dev/null && [ -f "./$1" ] && [ ! -L "./$1" ]; }
+"""
+)
 
-    Unfinished business of earlier tries is removed.
+
+def begin(attempt: Attempt) -> str:
+    """Out go `fresh` or `begun`, the room there is, and the names of parts that an earlier try left, a line each.
+
+    That the folder for what comes in is there tells that an earlier try has been here.
     """
-    look = (
-        NO_LINK_ON_THE_WAY
-        + r"""
-for name; do
-  open_way "$name" >/dev/null && [ -f "./$name" ] && [ ! -L "./$name" ] && printf "./%s\0" "$name"
-done
-:"""
-    )
     return f"""{enter(attempt)}
-rm -rf {INCOMING}
+if [ -L {INCOMING} ]; then rm -f {INCOMING}; fi
+if mkdir {INCOMING} 2>/dev/null; then echo fresh; else echo begun; fi
+rm -rf {INCOMING}/*.pack
 {ROOM}
+ls {INCOMING} 2>/dev/null
+exit 0
+"""
+
+
+def small_sums(attempt: Attempt) -> str:
+    """Names of files come in; out goes `sha256sum` of those that are plain files."""
+    look = _EACH + r"""for name; do is_file "$name" && printf "./%s\0" "$name"; done; :"""
+    return f"""{enter(attempt)}
 xargs -0 -r sh -c {shlex.quote(look)} sh | xargs -0 -r sha256sum
 exit 0
 """
 
 
-def unpack(attempt: Attempt, name: str) -> str:
-    """A tar stream comes in: `tree/`, then `names` (NUL after each) and `sums` (a line each) of its files,
-    and perhaps `inputs.json`. All is verified aside, then put in place by renaming.
-
-    Folders are made first, each after those above it were seen to be no links.
-    """
-    no_links = """for folder; do
-  if [ -L "$0/$folder" ]; then printf "%s" "$folder"; exit 1; fi
-done"""
-    place = """for folder; do
-  find "$folder" -mindepth 1 -maxdepth 1 ! -type d -exec mv -f -t "$0/$folder" -- {} + || exit 1
-done"""
+def large_sums(attempt: Attempt) -> str:
+    """Names come in; a line goes out for each: its SHA-256, or nothing."""
+    look = (
+        _EACH + SUM_OF + """for name; do sum=; is_file "$name" && sum_of "./$name" 2>/dev/null; echo "$sum"; done; :"""
+    )
     return f"""{enter(attempt)}
-root=$PWD pack={INCOMING}/{name}
-dropped() {{ rm -rf "$root/$pack"; exit "$1"; }}
-failed() {{ cd "$root"; rm -rf "$pack"; {ROOM}; exit {NOT_STORED}; }}
-if [ -L {INCOMING} ]; then printf %s {INCOMING}; exit {IN_THE_WAY}; fi
-mkdir -p "$pack/tree" && tar -x -p -m -o -f - -C "$pack" || failed
-cd "$pack/tree" || failed
-xargs -0 -r sha256sum <../names | sed 's/^\\\\//' | cut -c 1-64 | cmp -s - ../sums ||
-  dropped {DIFFERENT}
-find . -type d -print0 | xargs -0 sh -c {shlex.quote(no_links)} "$root" || dropped {IN_THE_WAY}
-find . -mindepth 1 -type d -print0 | (cd "$root" && xargs -0 -r mkdir -p --) || failed
-find . -type d -print0 | xargs -0 sh -c {shlex.quote(place)} "$root" || failed
-if [ -f ../inputs.json ]; then mv -f ../inputs.json "$root/.howdah/inputs.json" || failed; fi
-rm -rf "$root/$pack"
+xargs -0 -r sh -c {shlex.quote(look)} sh
 exit 0
 """
 
 
-def take_part(attempt: Attempt, name: str) -> str:
-    """One file's bytes come in; its SHA-256 goes out."""
+def unpack(attempt: Attempt, name: str, *, first: bool = False) -> str:
+    """A tar stream comes in: `tree/`, then `names` (NUL after each) and `sums` (a line each) of its files,
+    and perhaps `inputs.json`, which comes last of all. All is verified aside, then put in place by renaming.
+    When a sum is wrong, `cmp` says in which line.
+
+    What is new at the top goes in whole. For the rest, and for what another pack was faster with, folders are
+    made, each after those above it were seen to be no links. With `first` nothing is done when an earlier try
+    has been here.
+    """
+    no_links = """for folder; do
+  if [ -L "$0/$folder" ]; then printf "%s" "$folder"; exit 1; fi
+done"""
+    new = r"""for top; do
+  [ -e "$0/$top" ] || [ -L "$0/$top" ] || printf "%s\0" "$top"
+done"""
+    place = """for folder; do
+  find "$folder" -mindepth 1 -maxdepth 1 ! -type d -print0 | xargs -0 -r mv -f -t "$0/$folder" -- || exit 1
+done"""
     return f"""{enter(attempt)}
+root=$PWD pack={INCOMING}/{name}.pack
+dropped() {{ rm -rf "$root/$pack"; exit "$1"; }}
+failed() {{ cd "$root"; rm -rf "$pack"; {ROOM}; exit {NOT_STORED}; }}
+{_FIRST if first else ""}
 if [ -L {INCOMING} ]; then printf %s {INCOMING}; exit {IN_THE_WAY}; fi
-mkdir -p {INCOMING} && cat >{INCOMING}/{name} && sha256sum <{INCOMING}/{name} && exit 0
-rm -f {INCOMING}/{name}; {ROOM}; exit {NOT_STORED}
+mkdir -p "$pack/tree" && tar -x -p -m -o -f - -C "$pack" || failed
+cd "$pack/tree" || failed
+xargs -0 -r sha256sum <../names | sed 's/^\\\\//; s/ .*//' | cmp - ../sums || dropped {DIFFERENT}
+find . -type d -print0 | xargs -0 sh -c {shlex.quote(no_links)} "$root" || dropped {IN_THE_WAY}
+find . -mindepth 1 -maxdepth 1 -print0 | xargs -0 -r sh -c {shlex.quote(new)} "$root" |
+  xargs -0 -r mv -f -t "$root" -- 2>/dev/null
+if [ -n "$(ls -A)" ]; then
+  find . -mindepth 1 -type d -print0 | (cd "$root" && xargs -0 -r mkdir -p --) || failed
+  find . -type d -print0 | xargs -0 sh -c {shlex.quote(place)} "$root" || failed
+  [ -z "$(find . ! -type d -print -quit)" ] || failed
+fi
+cd "$root"
+if [ -f "$pack/inputs.json" ]; then mv -f "$pack/inputs.json" .howdah/inputs.json && rm -rf {INCOMING}/* || failed; fi
+rm -rf "$pack"
+exit 0
 """
 
 
-def place_part(attempt: Attempt, name: str, mode: int) -> str:
-    """The final name comes in; what `take_part` took gets it."""
-    place = (
-        NO_LINK_ON_THE_WAY
-        + f"""
-open_way "$1" || exit {IN_THE_WAY}
-case $1 in */*) mkdir -p -- "./${{1%/*}}" || exit 1 ;; esac
-chmod {mode:o} {INCOMING}/{name} && mv -f -T -- {INCOMING}/{name} "./$1" """
-    )
-    return f"""{enter(attempt)}
-way=$(xargs -0 sh -c {shlex.quote(place)} sh) && exit 0
-if [ -n "$way" ]; then printf %s "$way"; exit {IN_THE_WAY}; fi
-rm -f {INCOMING}/{name}; {ROOM}; exit {NOT_STORED}
-"""
+_FIRST = f"""if ! mkdir {INCOMING} 2>/dev/null; then
+  if [ -e {INCOMING} ] || [ -L {INCOMING} ]; then exit {BEGUN}; fi
+fi"""

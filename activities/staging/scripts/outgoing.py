@@ -3,15 +3,16 @@
 import shlex
 
 from howdah.activities.staging.scripts import enter
+from howdah.activities.staging.scripts.sums import BLOCK_SUMS, SUM_OF
 from howdah.models.job import Attempt
 
-_FOUND = r"%y\0%s\0%T@\0%m\0%l\0"
+_FOUND = r"%y\0%s\0%b\0%T@\0%m\0%l\0"
+FIELDS = 7
+"""Of an entry: type, size, blocks of 512 bytes that it takes, time, mode, link target, name."""
 
 
 def listing(attempt: Attempt) -> str:
-    """Out go fields, NUL after each: `there`, six for each entry (type, size, time, mode, link target, name),
-    `end`, and what find complained about. Or just `gone`.
-    """
+    """Out go fields, NUL after each: `there`, `FIELDS` for each entry, `end`, and find's complaints. Or just `gone`."""
     gone = r"printf 'gone\0'; exit 0"
     return f"""{enter(attempt, gone)}
 printf 'there\\0'
@@ -35,20 +36,69 @@ exit 0
 
 
 def sums(attempt: Attempt) -> str:
-    """Names come in; `sha256sum` of each that can be read goes out."""
+    """Names of small files come in; `sha256sum` of each that can be read goes out."""
     return f"""{enter(attempt)}
 xargs -0 -r sha256sum
 exit 0
 """
 
 
-def pack(attempt: Attempt) -> str:
-    """Names of plain files come in; a tar stream goes out, and after its end what tar complained about."""
+def large_sums(attempt: Attempt) -> str:
+    """Names of large files come in; of each that can be read its SHA-256 and its name go out, NUL after each."""
+    each = f"""{SUM_OF}
+for name; do sum_of "$name" && printf '%s\\0%s\\0' "$sum" "$name"; done; :"""
+    return f"""{enter(attempt)}
+xargs -0 -r sh -c {shlex.quote(each)} sh
+exit 0
+"""
+
+
+def block_sums(attempt: Attempt, block: int) -> str:
+    """The name of one file comes in; the SHA-256 of each of its blocks goes out, a line each."""
+    split = f"exec split -b {block} --filter={shlex.quote(BLOCK_SUMS)} -- \"$1\""
+    return f"""{enter(attempt)}
+SHELL=/bin/sh; export SHELL
+xargs -0 sh -c {shlex.quote(split)} sh | cut -c 1-64
+exit 0
+"""
+
+
+def pack(attempt: Attempt, length: int) -> str:
+    """Names of plain files come in, NUL after each, `length` bytes in all, and the same once more.
+
+    A tar stream goes out. After its end, which may be longer than needed, come the line `sums`, the sums of the
+    files as they are then in the words of `sha256sum`, a NUL, and what tar and sha256sum complained about.
+    """
     return f"""{enter(attempt)}
 exec 3>&1
-words=$(tar -c -b 1 --format=gnu --no-recursion --hard-dereference --no-unquote --null -T - -f - 2>&1 1>&3)
-printf %s "$words"
+words=$(
+  head -c {length} |
+    tar -c -b 128 --format=gnu --no-recursion --hard-dereference --no-unquote --null -T - -f - 2>&1 1>&3
+  printf 'sums\\n' >&3
+  xargs -0 -r sha256sum 2>&1 1>&3
+)
+printf '\\0%s' "$words"
 exit 0
+"""
+
+
+def holes(attempt: Attempt) -> str:
+    """The name of one file comes in; out goes the beginning of a tar stream that tells where its data are."""
+    return f"""{enter(attempt)}
+tar -c -S -b 1 --format=gnu --no-recursion --no-unquote --null -T - -f - 2>/dev/null | head -c {MAP}
+exit 0
+"""
+
+
+MAP = 64 << 10
+"""Bytes: room for the places of 2,600 pieces of data."""
+
+
+def part(attempt: Attempt, start: int, size: int) -> str:
+    """The name of one file comes in; `size` of its bytes from `start` on go out."""
+    read = f'exec dd if="$1" bs=1M iflag=skip_bytes,count_bytes skip={start} count={size} status=none'
+    return f"""{enter(attempt)}
+xargs -0 sh -c {shlex.quote(read)} sh
 """
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from howdah.models.batch import BatchStatus, Sighting
 from howdah.models.data import Data
 from howdah.models.job import Attempt
+from howdah.models.units import Duration
 
 
 class ReadLog(Data):
@@ -50,6 +51,39 @@ class Check(Data):
 
 class Checks(Data):
     checks: tuple[Check, ...]
+
+
+class CacheState(Data):
+    """The inputs that a site keeps for further jobs. Sizes in bytes; `limit` 0 means that it is to keep none.
+
+    `oldest` and `newest` are when what was not used for longest, and what was used last, was given to a job.
+    `unfinished` are those that are on their way there, or were cut off.
+    """
+
+    folder: str
+    """At the site; empty when there is none yet."""
+    limit: int
+    objects: int = 0
+    bytes: int = 0
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    unfinished: int = 0
+    unfinished_bytes: int = 0
+
+
+class CleanCache(Data):
+    """Remove what was not used for `older_than`, or `all`; with neither only what is beyond the limit."""
+
+    older_than: Duration | None = None
+    all: bool = False
+
+
+class CacheCleaned(Data):
+    """`freed` in bytes."""
+
+    removed: int
+    freed: int
+    left: CacheState
 
 
 class WorkerRow(Data):

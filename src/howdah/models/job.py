@@ -16,7 +16,8 @@ class Recorded(Data):
     """What an input was when the experiment was started: a file, or a folder with all that is below it.
 
     `index` counts the spec's inputs from 0. `sha256` is the file's, or that of the folder's list of files.
-    `at` is the URL of the depot's copy, when the client deposited one for workers that cannot see the original.
+    `at` is the depot's copy (URL or absolute path; of a folder, its list of files), when the client deposited one
+    for workers that cannot see the original. `mode` holds the permission bits of a file.
     """
 
     index: int
@@ -25,6 +26,7 @@ class Recorded(Data):
     sha256: str
     folder: bool = False
     at: Line | None = None
+    mode: int = 0o644
 
 
 class Job(Data):
@@ -44,6 +46,13 @@ class Job(Data):
     created: datetime
     earlier: tuple[AttemptRecord, ...] = ()
     """The attempts of a run that ended, when this run is the answer to `howdah retry`."""
+
+    def changed_by(self, answer: "Resolution") -> Self:
+        """As an operator wants it from the next attempt on. What was recorded of other inputs is forgotten."""
+        spec = answer.spec or self.spec
+        kept = self.recorded if spec.inputs == self.spec.inputs else ()
+        recorded = kept if answer.recorded is None else answer.recorded
+        return self.model_copy(update={"spec": spec, "site": answer.site or self.site, "recorded": recorded})
 
 
 class Attempt(Data):
@@ -137,6 +146,13 @@ class Resolution(Data):
     retry: bool
     spec: ExperimentSpec | None = None
     site: str | None = None
+    recorded: tuple[Recorded, ...] | None = None
+    """The local inputs as they are now, when they are to be taken so: this needs another attempt."""
     by: Line = ""
     since: datetime | None = None
     """Which question is answered: the `since` of `Waiting`. Without it, whatever is asked when the answer arrives."""
+
+    @property
+    def changes(self) -> bool:
+        """Something is to be otherwise, which takes another attempt."""
+        return self.spec is not None or self.site is not None or self.recorded is not None

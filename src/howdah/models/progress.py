@@ -83,6 +83,27 @@ class Headline(Data):
         return hint.replace("{id}", self.id).replace("{site}", self.site)
 
 
+class Live(Data):
+    """How far a long step is: travels in heartbeat details, not in history.
+
+    `text` comes first: the Web UI shows all of it as JSON, in this order.
+    """
+
+    text: str = ""
+    """All of it in a line for people."""
+    doing: str
+    files_done: int = 0
+    files_total: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    rate: float | None = None
+    """Bytes per second over the last while, as the worker measures it."""
+    left: float | None = None
+    """Seconds until it is done, if it goes on like this. None as well when nothing moves."""
+    reason: str = ""
+    since: datetime | None = None
+
+
 class Progress(Headline):
     """An experiment as it stands."""
 
@@ -93,26 +114,10 @@ class Progress(Headline):
     waiting: Waiting | None = None
     failure: Failure | None = None
     jobs: tuple[Any, ...] = ()
+    live: Live | None = None
+    """How far the step under way is. Filled in by the client from its heartbeat."""
 
     @property
     def attempt(self) -> AttemptRecord | None:
         """The latest attempt."""
         return self.attempts[-1] if self.attempts else None
-
-
-class Live(Data):
-    """How far a long step is: travels in heartbeat details, not in history."""
-
-    doing: str
-    files_done: int = 0
-    files_total: int = 0
-    bytes_done: int = 0
-    bytes_total: int = 0
-    rate: float | None = None
-    """Bytes per second over the last while, as the worker measures it."""
-    left: float | None = None
-    """Seconds until it is done, if it goes on like this."""
-    text: str = ""
-    """All of it in a line for people: what the Web UI shows."""
-    reason: str = ""
-    since: datetime | None = None

@@ -3,7 +3,16 @@
 So the client needs no way to the site.
 """
 
-from howdah.models.answers import Checks, Explanation, LogChunk, Nothing, ReadLog
+from howdah.models.answers import (
+    CacheCleaned,
+    CacheState,
+    Checks,
+    CleanCache,
+    Explanation,
+    LogChunk,
+    Nothing,
+    ReadLog,
+)
 from howdah.models.job import Attempt, Collect, Collected
 from howdah.steps import Step, minutes, seconds
 from howdah.steps.batch import CONTROL, STAGING
@@ -12,5 +21,14 @@ read_log = Step("site.read_log", ReadLog, LogChunk, within=minutes(2), heartbeat
 explain = Step("site.explain", Attempt, Explanation, within=minutes(2), heartbeat=seconds(60))
 check = Step("site.check", Nothing, Checks, within=minutes(5), heartbeat=seconds(60))
 fetch = Step("site.fetch", Collect, Collected, within=minutes(600), heartbeat=seconds(60))
+show_cache = Step("site.show_cache", Nothing, CacheState, within=minutes(5), heartbeat=seconds(60))
+clean_cache = Step("site.clean_cache", CleanCache, CacheCleaned, within=minutes(30), heartbeat=seconds(60))
 
-CAPABILITY_OF = {read_log.name: CONTROL, explain.name: CONTROL, check.name: CONTROL, fetch.name: STAGING}
+CAPABILITY_OF = {
+    read_log.name: CONTROL,
+    explain.name: CONTROL,
+    check.name: CONTROL,
+    fetch.name: STAGING,
+    show_cache.name: STAGING,
+    clean_cache.name: STAGING,
+}

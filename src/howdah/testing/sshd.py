@@ -157,6 +157,7 @@ class PrivateSshd:
     def _new_host_key(self) -> str:
         key = asyncssh.generate_private_key("ssh-ed25519")
         _write_private(self.folder / "host_key", key.export_private_key())
+        (self.folder / "host_key.pub").write_bytes(key.export_public_key())
         return " ".join(key.export_public_key().decode().split()[:2])
 
     def _write_config(self) -> None:
@@ -195,6 +196,15 @@ class PrivateSshd:
             **other,
         }
         return f"Host {alias}\n" + "".join(f"  {name} {value}\n" for name, value in lines.items())
+
+    def behind(self, port: int) -> Path:
+        """An ssh_config file whose `alias` leads here through what listens on `port` of this machine."""
+        key = " ".join((self.folder / "host_key.pub").read_text().split()[:2])
+        known_hosts = self.folder / f"known_hosts-{port}"
+        known_hosts.write_text(f"[127.0.0.1]:{port} {key}\n")
+        config = self.folder / f"ssh_config-{port}"
+        config.write_text(self.host_block(ALIAS, Port=str(port), UserKnownHostsFile=f'"{known_hosts}"'))
+        return config
 
     def _launch(self) -> bool:
         seen = self.log.count("Server listening on")

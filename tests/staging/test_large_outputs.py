@@ -1,0 +1,220 @@
+"""Large outputs: resumed by blocks, in lanes, with their holes, and nothing believed that was not verified."""
+
+import filecmp
+import hashlib
+import os
+import random
+import subprocess
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from howdah.activities.staging import stage_out
+from howdah.activities.staging.blocks import Range
+from howdah.activities.staging.holes import without_holes
+from howdah.activities.staging.untar import pieces
+from howdah.activities.storage.file import FileStorage
+from howdah.activities.transports.local import LocalTransport
+from howdah.activities.transports.shell import Shell
+from howdah.errors import DataError, SiteError
+from howdah.models.sites import ForkSite
+from tests.staging.house import SMALL, House, silent, snapshot
+from tests.staging.mortal import MortalTransport
+
+BLOCK, LANES = 4096, 3
+SIZES = replace(SMALL, block=BLOCK, lanes=LANES, lanes_from=1)
+
+
+class Counting(Shell):
+    """Counts the bytes that come from the site."""
+
+    def __init__(self) -> None:
+        super().__init__(LocalTransport(ForkSite(name="local")))
+        self.came = 0
+
+    async def receive(self, script: str, *, data: bytes = b"", idle: float = 120.0) -> AsyncGenerator[bytes, None]:
+        async for chunk in super().receive(script, data=data, idle=idle):
+            self.came += len(chunk)
+            yield chunk
+
+
+@pytest.fixture
+async def counting() -> AsyncIterator[Counting]:
+    shell = Counting()
+    yield shell
+    await shell.close()
+
+
+def parts(house: House) -> list[Path]:
+    return sorted(house.results.glob(".howdah-*.part"))
+
+
+def write(house: House, size: int) -> bytes:
+    content = os.urandom(size)
+    (house.folder / "big").write_bytes(content)
+    return content
+
+
+def blocks(content: bytes) -> list[bytes]:
+    return [content[at : at + BLOCK] for at in range(0, len(content), BLOCK)]
+
+
+async def left_unfinished(house: House, content: bytes, there: bytes) -> None:
+    """What a try that died would have left of a file that is to become `content`."""
+    digest = hashlib.sha256(content).hexdigest()
+    file = await FileStorage().begin(str(house.results), "big", size=len(content), sha256=digest)
+    await file.write_at(0, there)
+    await file.close(keep=True)
+
+
+async def die(house: House, life: int) -> None:
+    """A try whose connection dies after so many bytes."""
+    transport = MortalTransport(LocalTransport(ForkSite(name="local")), life, kills=True)
+    try:
+        with pytest.raises(SiteError) as caught:
+            await stage_out(Shell(transport), house.collect(["big"]), tell=silent, sizes=SIZES)
+        assert caught.value.transient
+    finally:
+        await transport.close()
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_death_costs_at_most_a_block_of_each_lane(house: House, counting: Counting, seed: int) -> None:
+    random_ = random.Random(seed)
+    content = write(house, 50 * BLOCK + random_.randrange(BLOCK))
+    life = 5000 + random_.randrange(len(content) - 10_000)
+    await die(house, life)
+    assert snapshot(house.results).keys() <= {os.fsencode(part.name) for part in parts(house)}
+    await stage_out(counting, house.collect(["big"]), tell=silent, sizes=SIZES)
+    assert snapshot(house.results) == snapshot(house.folder)
+    lists_and_sums = 51 * 65 + 3000
+    assert counting.came <= len(content) - life + LANES * 2 * BLOCK + lists_and_sums
+
+
+async def test_a_byte_that_flipped_in_the_unfinished_file_is_noticed_and_only_its_block_comes_again(
+    house: House, counting: Counting
+) -> None:
+    content = write(house, 40 * BLOCK + 17)
+    spoilt = bytearray(content)
+    spoilt[5 * BLOCK + 3] ^= 1
+    await left_unfinished(house, content, bytes(spoilt))
+    await stage_out(counting, house.collect(["big"]), tell=silent, sizes=SIZES)
+    assert (house.results / "big").read_bytes() == content
+    assert BLOCK <= counting.came < 3 * BLOCK
+
+
+async def test_a_byte_that_flips_on_the_way_never_gets_the_files_name(
+    house: House, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = write(house, 10 * BLOCK)
+    flips = [3]
+    receive = Shell.receive
+
+    async def flipping(self: Shell, script: str, *, data: bytes = b"", idle: float = 120.0) -> AsyncIterator[bytes]:
+        async for chunk in receive(self, script, data=data, idle=idle):
+            if "iflag=skip_bytes" in script and flips[0]:
+                flips[0] -= 1
+                yield bytes([chunk[0] ^ 1]) + chunk[1:]
+            else:
+                yield chunk
+            assert not (house.results / "big").exists() or not flips[0]
+
+    monkeypatch.setattr(Shell, "receive", flipping)
+    await stage_out(shell, house.collect(["big"]), tell=silent, sizes=SIZES)
+    assert (house.results / "big").read_bytes() == content
+    flips[0] = 1000
+    (house.results / "big").unlink()
+    with pytest.raises(DataError, match="big"):
+        await stage_out(shell, house.collect(["big"]), tell=silent, sizes=SIZES)
+    assert not snapshot(house.results)
+
+
+async def test_unfinished_files_of_another_content_are_removed(house: House, shell: Shell) -> None:
+    await left_unfinished(house, b"old" * 5000, b"old" * 1000)
+    assert len(parts(house)) == 1
+    write(house, 5000)
+    await stage_out(shell, house.collect(["big"]), tell=silent, sizes=SIZES)
+    assert snapshot(house.results) == snapshot(house.folder)
+
+
+async def test_a_second_writer_of_the_same_file_does_not_touch_the_first_ones(house: House) -> None:
+    storage, content = FileStorage(), os.urandom(3 * BLOCK)
+    digest = hashlib.sha256(content).hexdigest()
+    first = await storage.begin(str(house.results), "big", size=len(content), sha256=digest)
+    second = await storage.begin(str(house.results), "big", size=len(content), sha256=digest)
+    await first.write_at(0, content)
+    assert await second.blocks(BLOCK) == []
+    await second.write_at(0, bytes(len(content)))
+    assert await first.sha256() == digest
+    assert await second.sha256() != digest
+    await first.commit(0o640)
+    await second.close(keep=False)
+    assert (house.results / "big").read_bytes() == content
+    assert not parts(house)
+
+
+async def test_a_sparse_file_stays_sparse_and_its_holes_do_not_travel(house: House, counting: Counting) -> None:
+    """64 MiB that hold 1 MiB of data in two places; also when it is resumed."""
+    big = house.folder / "big"
+    with big.open("wb") as file:
+        file.truncate(64 << 20)
+        for at in (5 << 20, 40 << 20):
+            file.seek(at)
+            file.write(os.urandom(512 << 10))
+    sizes = replace(SMALL, block=1 << 20, lanes=LANES, lanes_from=1)
+    await stage_out(counting, house.collect(["big"]), tell=silent, sizes=sizes)
+    home = house.results / "big"
+    assert filecmp.cmp(big, home, shallow=False)
+    assert home.stat().st_blocks * 512 <= 2 << 20
+    assert counting.came < 3 << 20
+
+
+async def test_zeros_that_are_written_into_a_hole_take_no_room_and_others_are_overwritten(house: House) -> None:
+    content = bytes(100_000) + b"x" * 100_000 + bytes(300_000)
+    file = await FileStorage().begin(str(house.results), "big", size=len(content), sha256="0" * 64)
+    await file.write_at(0, b"y" * 50_000)
+    await file.write_at(0, content)
+    assert await file.sha256() == hashlib.sha256(content).hexdigest()
+    await file.commit(0o644)
+    assert (house.results / "big").read_bytes() == content
+    assert (house.results / "big").stat().st_blocks * 512 < 300_000
+
+
+extents = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=6)
+
+
+@given(extents, st.integers(0, 12), st.integers(1, 70))
+def test_no_byte_of_data_is_taken_for_a_hole(gaps: list[tuple[int, int]], written: int, size: int) -> None:
+    at, data = 0, []
+    for gap, length in gaps:
+        data.append((at + gap, length))
+        at += gap + length
+    block = 8
+    kept = without_holes([Range(0, size)], data, block=block, written=written * block)
+    needed = {byte for start, length in data for byte in range(start, start + length) if byte < size}
+    needed |= set(range(min(written * block, size)))
+    covered = {byte for part in kept for byte in range(part.start, part.end)}
+    assert needed <= covered <= set(range(size))
+    blocks_needed = {byte // block for byte in needed}
+    assert {byte // block for byte in covered} == blocks_needed
+
+
+def test_the_places_of_data_are_read_as_tar_tells_them(tmp_path: Path) -> None:
+    name = "n" * 150
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(20 << 20)
+        for at in range(1, 41):
+            file.seek(at * 400_000)
+            file.write(b"x")
+    tar = ["tar", "-c", "-S", "-b", "1", "--format=gnu", "-f", "-", f"./{name}"]
+    stream = subprocess.run(tar, cwd=tmp_path, capture_output=True, check=True).stdout
+    found = pieces(stream)
+    assert found is not None
+    assert len(found) == 40
+    assert all(any(start <= at * 400_000 < start + length for start, length in found) for at in range(1, 41))
+    assert pieces(stream[:1500]) is None
+    assert pieces(b"") is None
