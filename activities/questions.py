@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from howdah.activities import caching, folder
 from howdah.activities.evidence import decide, explain
 from howdah.activities.schedulers import Scheduler
-from howdah.activities.staging import stage_out
+from howdah.activities.staging import by_rsync, stage_out
 from howdah.activities.transports import Transport
 from howdah.activities.transports.shell import Shell
 from howdah.errors import SiteError
@@ -54,14 +54,16 @@ class SiteQuestions:
             found.append(await self.shell.ask(folder.check_scratch(self.site)))
             of_scheduler = await self.shell.ask(self.scheduler.check())
             found += of_scheduler
+            if self.site.transfer == "rsync":
+                found.append(await by_rsync.check(self.shell, self.site.name))
         except SiteError as error:
             found.append(Check(name=self.site.kind, ok=False, found=error.message, hint=error.hint))
         return Checks(checks=tuple(found))
 
     @carries_out(questions.fetch)
     async def fetch(self, collect: Collect) -> Collected:
-        by_rsync = self.site.transfer == "rsync"
-        return await stage_out(self.shell, collect, tell=report, limits=self.site.limits, rsync=by_rsync)
+        asked = self.site.transfer == "rsync"
+        return await stage_out(self.shell, collect, tell=report, limits=self.site.limits, rsync=asked)
 
     @carries_out(questions.show_cache)
     async def show_cache(self, _: Nothing) -> CacheState:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -41,10 +42,17 @@ class Bucket:
     """Methods raise errors of ours only."""
 
     def __init__(self, place: Place) -> None:
-        self.reading: Store = opened(place, within=_READING)
-        self._writing: Store = opened(place, within=_WRITING)
+        self._place = place
         self.signs = not is_public(place)
         """False once it was seen that it cannot."""
+
+    @cached_property
+    def reading(self) -> Store:
+        return opened(self._place, within=_READING)
+
+    @cached_property
+    def _writing(self) -> Store:
+        return opened(self._place, within=_WRITING)
 
     async def stored(self, place: Place) -> Stored | None:
         try:

@@ -18,7 +18,7 @@ from howdah.errors import Rejected, SiteUnreachable
 from tests.cli.answer import Howdah
 from tests.cli.conftest import SPEC
 
-HEAVY = ("temporalio", "asyncssh", "httpx", "ruamel")
+HEAVY = ("temporalio", "asyncssh", "httpx", "obstore", "ruamel")
 
 
 def commands(command: Any, path: str = "howdah") -> Iterator[tuple[str, Any]]:
@@ -75,7 +75,7 @@ def test_completion_knows_ids_sites_and_states_without_anything_heavy(project: P
 import sys
 from howdah.cli import completion
 print(completion.ids("p"), completion.ids("l"), completion.sites("b"), completion.states("w"))
-print("HEAVY", *sorted({name.partition(".")[0] for name in sys.modules} & {"temporalio", "asyncssh", "httpx"}))
+print("HEAVY", *sorted({name.partition(".")[0] for name in sys.modules} & {"temporalio", "asyncssh", "httpx", "obstore"}))
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.splitlines() == ["['pi-aaaaaa'] ['last'] ['bigred'] ['waiting']", "HEAVY"]

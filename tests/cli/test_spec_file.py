@@ -57,7 +57,7 @@ def test_every_problem_is_told_in_one_go(file: Path) -> None:
         ("outputs: ['a/../../b']", "outputs.0: must not climb out"),
         ("outputs: [.howdah/script]", "outputs.0: .howdah belongs to howdah"),
         ("inputs: [{from: a, to: /etc/cron.d/x}]", "inputs.0.to: must be a path relative"),
-        ("inputs: [{from: 'https://me:secret@example.org/x'}]", "inputs.0: must not hold a user name or password"),
+        ("inputs: [{from: 'https://me:secret@example.org/x'}]", "inputs.0.from: must not hold a user name or password"),
         ("resources: {nodes: true}", "resources.nodes: must be a whole number"),
         ("resources: {nodes: 1.5}", "resources.nodes: must be a whole number"),
         ("resources: {nodes: '2'}", "resources.nodes: must be a whole number"),

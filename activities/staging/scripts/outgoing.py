@@ -55,7 +55,7 @@ exit 0
 
 def block_sums(attempt: Attempt, block: int) -> str:
     """The name of one file comes in; the SHA-256 of each of its blocks goes out, a line each."""
-    split = f"exec split -b {block} --filter={shlex.quote(BLOCK_SUMS)} -- \"$1\""
+    split = f'exec split -b {block} --filter={shlex.quote(BLOCK_SUMS)} -- "$1"'
     return f"""{enter(attempt)}
 SHELL=/bin/sh; export SHELL
 xargs -0 sh -c {shlex.quote(split)} sh | cut -c 1-64

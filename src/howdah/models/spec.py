@@ -41,13 +41,23 @@ class Keep(StrEnum):
     ALWAYS = "always"
 
 
+def _no_password(place: str) -> str:
+    if re.match(r"[a-z][a-z0-9+.-]*://[^/]*@", place, re.IGNORECASE):
+        raise ValueError("must not hold a user name or password; specs are stored and shown")
+    return place
+
+
+Place = Annotated[Line, Field(min_length=1, max_length=4096), AfterValidator(_no_password)]
+"""A path or a URL."""
+
+
 class Input(Data):
     """A file or folder that is put into the job's folder before it starts.
 
     `from` is a path (relative to the experiment's file) or a URL; `text` is the content itself.
     """
 
-    source: Line | None = Field(default=None, alias="from", min_length=1, max_length=4096)
+    source: Place | None = Field(default=None, alias="from")
     text: Annotated[Text, Field(max_length=LARGEST_TEXT)] | None = None
     to: InnerPath | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
@@ -63,8 +73,6 @@ class Input(Data):
             raise ValueError("an input has either 'from' (a path or URL) or 'text'")
         if self.text is not None and (self.to is None or self.to.endswith("/")):
             raise ValueError("an input given as 'text' needs 'to', the name of the file")
-        if self.scheme and re.match(r"[a-z][a-z0-9+.-]*://[^/]*@", self.source or "", re.IGNORECASE):
-            raise ValueError("must not hold a user name or password; specs are stored and shown")
         inside(self.target)
         return self
 
@@ -92,7 +100,7 @@ class Output(Data):
     """
 
     path: InnerPath
-    to: Annotated[Line, Field(min_length=1, max_length=4096)] | None = None
+    to: Place | None = None
     required: bool = True
 
     @model_validator(mode="before")
@@ -180,7 +188,7 @@ class ExperimentSpec(Data):
     start_at: datetime | None = None
     expires: Duration | None = None
     retry: Retry = Retry()
-    results: Annotated[Line, Field(min_length=1, max_length=4096)] | None = None
+    results: Place | None = None
     keep: Keep = Keep.FAILED
 
     @field_validator("command")
