@@ -149,6 +149,16 @@ def _fresh(*folders: Path) -> Iterator[None]:
             shutil.rmtree(folder)
 
 
+def chosen(words: list[str] | None) -> list[Course]:
+    """A word picks the course of that name, or else all that have it in their names."""
+    names = {course.name for course in COURSES}
+    return [
+        course
+        for course in COURSES
+        if words is None or any(word == course.name or (word not in names and word in course.name) for word in words)
+    ]
+
+
 async def _run(options: argparse.Namespace, place: Path) -> list[Result]:
     tools = [tool for tool in TOOLS if not tool.missing]
     for tool in TOOLS:
@@ -156,9 +166,7 @@ async def _run(options: argparse.Namespace, place: Path) -> list[Result]:
             print(f"{tool.name} is left out: {', '.join(tool.missing)} is not installed here.", file=sys.stderr)
     results: list[Result] = []
     with PrivateSshd(place / "sshd") as server:
-        for course in COURSES:
-            if options.only and not any(word in course.name for word in options.only):
-                continue
+        for course in chosen(options.only):
             async with Wire(server.port, delay=DELAY) as wire:
                 port = wire.port if course.far else server.port
                 way = Way(server.behind(port), server.alias, port, server.user, server.user_key)
@@ -187,7 +195,9 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="turns of each tool (default %(default)s)")
-    parser.add_argument("--only", action="append", metavar="WORD", help="courses with this in their name; repeatable")
+    parser.add_argument(
+        "--only", action="append", metavar="WORD", help="the course of this name, or those that have it in theirs"
+    )
     parser.add_argument("--cache", help="howdah's cache at the site: a size, or none (default: the site's default)")
     parser.add_argument("--json", action="store_true", help="all times instead of a table")
     return parser.parse_args()

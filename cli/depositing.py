@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from functools import reduce
 from hashlib import sha256
 from operator import or_
+from pathlib import Path
 
 from howdah.activities.staging.depot import manifest_path, object_path, place, to_json
-from howdah.activities.staging.inputs import scheme_of, storage_of
+from howdah.activities.staging.inputs import PLAIN, scheme_of, storage_of
 from howdah.activities.staging.telling import Telling
 from howdah.activities.staging.together import together
 from howdah.activities.storage import Batched, Owned, Source, Storage
 from howdah.activities.storage.file import FileStorage
 from howdah.cli.depositing_small import SMALL, bring_small
+from howdah.cli.depot_folders import make_folders
 from howdah.cli.depot_thing import Thing
 from howdah.cli.hashing import changed_meanwhile
 from howdah.cli.recording import Known
@@ -52,6 +54,9 @@ async def deposit(
     files = list({thing.path: thing for known in inputs for thing in _files(known)}.values())
     lists = [_list(known) for known in inputs if known.recorded.folder]
     telling = Telling(tell, "depositing inputs", files=len(files), size=sum(thing.size for thing in files))
+    if scheme_of(depot) == PLAIN:
+        paths = [thing.path for thing in (*files, *lists)]
+        await asyncio.to_thread(make_folders, Path(depot), paths)
     storage = storage_of(scheme_of(depot), {})
     storage = storage.owned_by(OWNER) if isinstance(storage, Owned) else storage
     moving = _Moving(storage, depot, telling, look_closely=look_closely)

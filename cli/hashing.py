@@ -55,6 +55,7 @@ async def _carried_out(hashing: "_Hashing", memo: Memo, telling: Telling) -> lis
     """The event loop only looks how far the threads are, and takes their results."""
     results: list[Hashed] = []
     fresh: list[Hashed] = []
+    began = memo.now()
     threads = [asyncio.ensure_future(asyncio.to_thread(hashing.work)) for _ in range(THREADS)]
     try:
         while any(not thread.done() for thread in threads):
@@ -64,14 +65,14 @@ async def _carried_out(hashing: "_Hashing", memo: Memo, telling: Telling) -> lis
             telling.done(len(done))
             fresh += done
             if sum(identity[2] for _, identity, _ in fresh) > KEPT_AT_ONCE:
-                await asyncio.to_thread(memo.keep, fresh)
+                await asyncio.to_thread(memo.keep, fresh, began=began)
                 results += fresh
                 fresh = []
     finally:
         hashing.stop.set()
         ends = await asyncio.gather(*threads, return_exceptions=True)
         fresh += hashing.news()[1]
-        memo.keep(fresh)
+        memo.keep(fresh, began=began)
     for end in ends:
         if isinstance(end, BaseException):
             raise end

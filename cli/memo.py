@@ -54,13 +54,17 @@ class Memo:
 
         return self._with(look, {})
 
-    def keep(self, hashed: Iterable[tuple[str, Identity, str]]) -> None:
-        """Remember these: path, what it was when it was read, SHA-256."""
+    def now(self) -> float:
+        return self._clock()
+
+    def keep(self, hashed: Iterable[tuple[str, Identity, str]], *, began: float | None = None) -> None:
+        """Remember these: path, what it was when it was read, SHA-256. `began`: none was read before (default: now)."""
         now = self._clock()
+        settled = (now if began is None else began) - FRESH
         rows = [
             (os.fsencode(path), _text(identity), digest, now)
             for path, identity, digest in hashed
-            if max(identity[-2:]) / 1e9 < now - FRESH
+            if max(identity[-2:]) / 1e9 < settled
         ]
 
         def note(database: sqlite3.Connection) -> None:

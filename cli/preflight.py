@@ -7,13 +7,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from howdah.activities.staging import check_inputs, check_outputs
+from howdah.activities.staging.depot import object_path, place
 from howdah.activities.staging.depot import results_place as depot_results
 from howdah.activities.staging.inputs import PLAIN, scheme_of
+from howdah.activities.storage.file import local_path
 from howdah.cli.ids import this_user
+from howdah.cli.recording import is_local
 from howdah.cli.spec_file import Written, invalid
 from howdah.config import find_site
-from howdah.errors import UnknownName
-from howdah.models.job import Job
+from howdah.errors import DataError, UnknownName
+from howdah.models.job import Job, Recorded
+from howdah.models.printable import printable
 from howdah.models.sites import Site
 from howdah.models.spec import ExperimentSpec, SiteWish
 from howdah.plugins import storage_for
@@ -48,16 +52,21 @@ def planned_job(
     except UnknownName as error:
         site = "unknown"
         lines.append(f"{written.at(('site',))}: site: {error.message}")
+    try:
+        results = results_place(written.spec, written.base, experiment, depot)
+    except DataError as error:
+        results = str(written.base)
+        lines.append(f"{written.at(('results',))}: results: {error.message}")
     job = Job(
         experiment=experiment,
         spec=written.spec,
         site=site,
         owner=this_user(),
         base=str(written.base),
-        results=results_place(written.spec, written.base, experiment, depot),
+        results=results,
         created=now,
     )
-    lines += _misplaced(written, now, job)
+    lines += _misplaced(written, now, job, depot)
     lines += [f"{written.at(problem.path)}: {problem}" for problem in _data_problems(written.spec, written.base)]
     if lines:
         raise invalid(written.name, lines)
@@ -78,7 +87,7 @@ def check_size(job: Job) -> None:
 
 
 def results_place(spec: ExperimentSpec, base: Path, experiment: str, depot: str | None) -> str:
-    """A URL or an absolute folder: what the spec says, else in the depot if there is one."""
+    """A URL or an absolute folder: what the spec says, else in the depot if there is one. Raises: DataError."""
     if spec.results and scheme_of(spec.results) != PLAIN:
         return spec.results
     if depot and not spec.results:
@@ -87,12 +96,20 @@ def results_place(spec: ExperimentSpec, base: Path, experiment: str, depot: str 
 
 
 def results_folder(spec: ExperimentSpec, base: Path, experiment: str) -> Path:
-    """Absolute. `results` is relative to the experiment's file, like everything in it."""
-    folder = Path(spec.results).expanduser() if spec.results else Path("results") / experiment
+    """Absolute. `results` is relative to the experiment's file, like everything in it. Raises: DataError."""
+    written = spec.results or f"results/{experiment}"
+    try:
+        folder = local_path(written) if written[:7].lower() == "file://" else Path(written).expanduser()
+    except RuntimeError:
+        raise DataError(f"nobody here has the home folder of {printable(written)!r}") from None
+    except ValueError:
+        raise DataError(f"{printable(written)!r} is not a valid URL") from None
+    if not str(folder).isprintable():
+        raise DataError(f"{printable(str(folder))!r} is not a name for a folder of results")
     return Path(os.path.normpath(base / folder))
 
 
-def _misplaced(written: Written, now: datetime, job: Job) -> Iterable[str]:
+def _misplaced(written: Written, now: datetime, job: Job, depot: str | None) -> Iterable[str]:
     spec = written.spec
     if spec.start_at is not None and spec.start_at > now + FARTHEST_START:
         yield f"{written.at(('start_at',))}: start_at: is more than ten years away"
@@ -100,7 +117,15 @@ def _misplaced(written: Written, now: datetime, job: Job) -> Iterable[str]:
         yield f"{written.at(('expires',))}: expires: is over before 'start_at'; it counts from now on"
     if trouble := _cannot_store(job.results):
         yield f"{written.at(('results',))}: results: {trouble}"
-    yield from _too_large(job)
+    yield from _too_large(job.model_copy(update={"recorded": _at_least(job.spec, depot)}))
+
+
+def _at_least(spec: ExperimentSpec, depot: str | None) -> tuple[Recorded, ...]:
+    """What will be noted of the local inputs, with the fewest digits: many of them are too much before one is read."""
+    some = "0" * 64
+    at = place(depot, object_path(some)) if depot else None
+    local = (index for index, wanted in enumerate(spec.inputs) if is_local(wanted))
+    return tuple(Recorded(index=index, files=1, bytes=0, sha256=some, at=at) for index in local)
 
 
 def _too_large(job: Job) -> Iterable[str]:
@@ -131,7 +156,10 @@ def _cannot_store(results: str) -> str:
 
 def _cannot_make(folder: Path) -> str:
     """Judged by what exists of it."""
-    nearest = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
+    try:
+        nearest = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
+    except (OSError, ValueError) as error:  # such as a name that is too long, or has a NUL in it
+        return f"{printable(str(folder))}: {error.strerror if isinstance(error, OSError) else error}"
     if not nearest.is_dir():
         return f"{nearest} is not a folder"
     if not os.access(nearest, os.W_OK | os.X_OK):

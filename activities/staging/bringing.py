@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from howdah.activities.staging.inputs import PLAIN, scheme_of, storage_of
-from howdah.activities.staging.outputs_manifest import IN_RESULTS, Came, from_json
+from howdah.activities.staging.outputs_manifest import IN_RESULTS, LARGEST_LIST, Came, from_json
 from howdah.activities.staging.packs import packed
 from howdah.activities.staging.peeking import file_at, peek
 from howdah.activities.staging.sizes import USUAL, Sizes
@@ -23,7 +23,6 @@ from howdah.models.printable import printable
 from howdah.models.progress import Live
 
 CHUNK = 1 << 20
-LARGEST_LIST = 256 << 20
 
 
 @dataclass
@@ -178,6 +177,7 @@ class _Bringing:
                 at += len(held)
                 held.clear()
         await file.write_at(at, bytes(held))
+        self._telling.skipped((source.size or 0) - at - len(held))  # as if all came, until the sum has judged it
 
     async def _source(self, one: Came) -> tuple[Storage, Source]:
         """Local ones are looked up: a list that an earlier release wrote does not tell links from files."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from howdah.activities.staging.inputs import PLAIN, address_of
 from howdah.activities.storage.file import local_path
 from howdah.errors import DataError
+from howdah.models.printable import printable
 from howdah.models.spec import ExperimentSpec, Input
 from howdah.plugins import StorageKind, installed, storage_for
 
@@ -39,8 +40,10 @@ def _input_problem(wanted: Input, base: Path) -> str:
         return problem
     try:
         path = local_path(address_of(wanted, base.absolute()))
-    except (DataError, RuntimeError) as error:  # RuntimeError: ~name of nobody here
+    except DataError as error:
         return str(error)
+    except ValueError:
+        return f"is not a valid URL: {wanted.source}"
     return _path_problem(path, has_sum=wanted.sha256 is not None)
 
 
@@ -49,8 +52,8 @@ def _path_problem(path: Path, *, has_sum: bool) -> str:
         kind = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return f"no such file: {path}"
-    except OSError as error:
-        return f"cannot be read: {path}: {error.strerror}"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in it
+        return f"cannot be read: {printable(str(path))}: {error.strerror if isinstance(error, OSError) else error}"
     if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
         return f"is neither a file nor a folder: {path}"
     if stat.S_ISDIR(kind) and has_sum:

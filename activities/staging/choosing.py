@@ -45,6 +45,8 @@ class Choice:
     warnings: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     """Required patterns that came to nothing."""
+    unread: list[str] = field(default_factory=list)
+    """Folders that are wanted, and that nobody could look into."""
 
 
 def choose(listing: Listing, outputs: Iterable[Output], *, folder: str, results: str) -> Choice:
@@ -70,7 +72,9 @@ def choose(listing: Listing, outputs: Iterable[Output], *, folder: str, results:
             choice.warnings.append(f"the job's own {item.path} was kept, so the program's {item.path[:6]} was not")
         else:
             taken[item.address, item.path] = item
-    choice.items = [taken[key] for key in sorted(taken)]
+    unread = listing.unread
+    choice.items = [taken[key] for key in sorted(taken) if not _is_unread(taken[key], unread)]
+    choice.unread = sorted({item.shown for item in taken.values() if _is_unread(item, unread)})
     choice.warnings = list(dict.fromkeys(choice.warnings))
     return choice
 
@@ -78,8 +82,18 @@ def choose(listing: Listing, outputs: Iterable[Output], *, folder: str, results:
 def destination(to: str | None, results: str) -> tuple[str, str]:
     """The storage's address, and the path below it. What lies inside the results is reached from there.
 
-    Raises DataError when a relative path leads out of results that are a URL.
+    Raises DataError when a relative path leads out of results that are a URL, or into howdah's own corner of them.
     """
+    address, below = _destination(to, results)
+    if f"{address.rstrip('/')}/{below}/".startswith(f"{results.rstrip('/')}/{CONTROL}/"):
+        raise DataError(
+            f"The output's 'to: {to}' leads into {CONTROL} of the results, which belongs to howdah.",
+            hint="choose another folder; it can be changed with: howdah retry {id}",
+        )
+    return address, below
+
+
+def _destination(to: str | None, results: str) -> tuple[str, str]:
     if to is None:
         return results, ""
     if "://" in to:
@@ -101,6 +115,11 @@ def _below_url(path: str, results: str) -> str:
             hint="write the whole URL; it can be changed with: howdah retry {id}",
         )
     return "" if inside == "." else inside
+
+
+def _is_unread(item: Item, unread: frozenset[str]) -> bool:
+    """It is no empty folder, though it looks like one."""
+    return item.is_folder and item.found.path in unread
 
 
 def _joined(below: str, path: str) -> str:

@@ -70,7 +70,9 @@ def configuration(ticket: Ticket, size: int) -> bytes | None:
         *(("header", f"{name}: {value}") for name, value in (("Accept-Encoding", "identity"), *ticket.headers)),
     ]
     if ticket.addresses:
-        lines += [("noproxy", "*"), ("resolve", f"{ticket.host}:{ticket.port}:{_one_of(ticket.addresses)}")]
+        lines += [("noproxy", "*")]
+        if ":" not in ticket.host:  # an IPv6 address needs no resolving, and cannot be said there
+            lines += [("resolve", f"{ticket.host}:{ticket.port}:{_one_of(ticket.addresses)}")]
     if any(not value.isascii() or not value.isprintable() for _, value in lines):
         return None
     quoted = [f'{name} = "{_escaped(value)}"' for name, value in lines]

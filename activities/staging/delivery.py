@@ -10,7 +10,7 @@ from howdah.activities.staging.inputs import Incoming
 from howdah.activities.staging.names import as_data
 from howdah.activities.staging.reading import as_promised, changing, is_change, path_of
 from howdah.activities.staging.refusals import damaged, refusal
-from howdah.activities.staging.scripts import DIFFERENT
+from howdah.activities.staging.scripts import DIFFERENT, parts
 from howdah.activities.staging.sizes import Sizes, patience
 from howdah.activities.staging.telling import Telling
 from howdah.activities.storage import Ticketed
@@ -41,6 +41,7 @@ class Delivery:
                 content = await filling.fill(fresh=fresh)
             except DataError as error:
                 if not is_change(error):
+                    filling.again()  # it may yet go another way
                     raise
                 trouble = changing(item)
             else:
@@ -54,7 +55,7 @@ class Delivery:
 
     async def ask(self, item: Incoming, script: str) -> Answer:
         """Run a script that takes the final name."""
-        name = as_data([item.path])
+        name = as_data([item.path, parts.END])
         answer = await self._shell.send(script, _once(name), idle=patience(item.source.size or 1 << 36))
         if error := refusal(answer, self._attempt, printable(item.path)):
             raise error

@@ -8,6 +8,7 @@ Nothing is ever changed there, so that whoever finds a thing finds it whole, and
 """
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,7 +21,8 @@ from howdah.models.printable import printable, unprintable
 
 LARGEST_LIST = 512 << 20
 """Bytes."""
-PUT_AGAIN = "from the machine that has the files, put it there again: howdah retry {id}"
+_SUM = re.compile("[0-9a-f]{64}")
+PUT_AGAIN = "from the machine that has the files: howdah retry {id}; from an object store, remove it before"
 
 
 def object_path(sha256: str) -> str:
@@ -40,7 +42,12 @@ def results_place(depot: str, experiment: str) -> str:
 
 
 def depot_of(recorded: Recorded) -> str:
-    """The depot that holds a deposited input. What is no place in a depot is returned as it is."""
+    """The depot that holds a deposited input. What is no place in a depot is returned as it is.
+
+    Raises DataError for a sum that is none: made up, it could lead out of the depot, and of a site's cache.
+    """
+    if not _SUM.fullmatch(recorded.sha256):
+        raise DataError(f"{printable(recorded.sha256)!r}, recorded of an input, is no SHA-256.")
     path = manifest_path(recorded.sha256) if recorded.folder else object_path(recorded.sha256)
     return (recorded.at or "").removesuffix("/" + path)
 
@@ -82,7 +89,7 @@ def _entry(row: dict[str, Any]) -> Entry:
             return Entry(path, folder=True)
         case "link":
             return Entry(path, link=unprintable(str(row["target"])))
-        case "file":
+        case "file" if _SUM.fullmatch(str(row["sha256"])):
             return Entry(path, int(row["size"]), str(row["sha256"]), int(row["mode"]) & 0o777)
     raise ValueError(row["type"])
 

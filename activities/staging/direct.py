@@ -1,10 +1,12 @@
 """A site that has curl fetches an input with a URL by itself: its bytes do not pass through the worker."""
 
+import re
 import time
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 from howdah.activities.staging import scripts
 from howdah.activities.staging.curl import Ending, configuration, ending
@@ -20,6 +22,7 @@ from howdah.models.printable import printable
 
 TRIES = 20
 """Runs of curl for one file. One that brings nothing is the last."""
+_IS_LOOPBACK = re.compile(r"127\.[0-9.]+$|::1$")
 REMEMBERED = 600.0
 """Seconds that a site is believed to be unable to fetch, or to fetch from a host."""
 
@@ -71,7 +74,8 @@ async def download(
         said = None if ticket is None else configuration(ticket, source.size)
         if ticket is None or said is None or unable.knows(attempt.site, ticket.host):
             break
-        run = await _run(shell, direct.fetch(attempt, part, _tag(item), source.size), said, counted)
+        script = direct.fetch(attempt, part, _tag(item), source.size, loopback=_is_loopback(ticket))
+        run = await _run(shell, script, said, counted)
         _judge(run, attempt, item)
         if run.code == 0 and run.at == source.size:
             return True
@@ -80,6 +84,11 @@ async def download(
     await shell.run(direct.drop(attempt, part, whole=source.sha256 is None))
     counted.take_back()
     return False
+
+
+def _is_loopback(ticket: Ticket) -> bool:
+    hosts = ticket.addresses or (urlsplit(ticket.url).hostname or "",)
+    return any(host == "localhost" or _IS_LOOPBACK.match(host) for host in hosts)
 
 
 async def _run(shell: Shell, script: str, said: bytes, counted: "_Counted") -> _Run:

@@ -1,5 +1,6 @@
 """One run of stage_out: files on their way home, each compared with the sum the site computed."""
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -25,6 +26,8 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 MOVED, RIGHT = "moved", "already right"
 _IN_MEMORY = 16 << 20
 """Bytes of a pack for a storage that takes one file after the other."""
+_LONGEST_NAME = 4095
+"""Bytes: PATH_MAX of Linux without the NUL."""
 _GROUP_BYTES, _GROUP_FILES = 256 << 20, 200
 """Large files whose sums are asked for together."""
 
@@ -37,13 +40,14 @@ class Fetching:
         self._storages: dict[str, Storage] = {}
         self._sums: dict[str, str] = {}
         self._words = ""
+        self._were_different: set[tuple[str, str]] = set()
         self.came: dict[Item, Came] = {}
         self.lost: dict[str, str] = {}
         self.warnings: list[str] = []
 
     async def fetch(self, files: Sequence[Item]) -> None:
         """What changed while it was copied is copied again, a few times."""
-        pending = files
+        pending = [item for item in files if self._can_be_named(item)]
         for _ in range(self._trip.sizes.tries):
             if not pending:
                 return
@@ -104,6 +108,13 @@ class Fetching:
             self._home(arrival, MOVED)
         return [item for item in items if not by_rsync.can_come(item)]
 
+    def _can_be_named(self, item: Item) -> bool:
+        """One name that no program takes would spoil the question for all others."""
+        fits = len(os.fsencode(name_of(item.found))) <= _LONGEST_NAME
+        if not fits:
+            self.lost[item.shown] = "its name is longer than programs at the site can open"
+        return fits
+
     def _is_small(self, item: Item) -> bool:
         return item.found.size < self._trip.sizes.small
 
@@ -120,7 +131,15 @@ class Fetching:
             [self._ask_sums(candidates), *map(self._local_sums, _by_address(candidates).items())]
         )
         there = {key: digest for found in local for key, digest in found.items()}
-        return [item for item in items if not self._is_home(item, there.get((item.address, item.path)))]
+        away = [item for item in items if not self._is_home(item, there.get((item.address, item.path)))]
+        await self._set_modes(item for item in candidates if item in self.came)
+        return away
+
+    async def _set_modes(self, items: Iterable[Item]) -> None:
+        for address, inside in _by_address(items).items():
+            storage = self.storage(address)
+            if isinstance(storage, Batched):
+                await storage.set_modes(address, [(item.path, item.found.mode) for item in inside])
 
     async def _local_sums(self, group: tuple[str, list[Item]]) -> dict[tuple[str, str], str]:
         address, items = group
@@ -171,10 +190,12 @@ class Fetching:
         await few_at_once((partial(self._fetch_large, item) for item in readable), self._trip.sizes.at_once)
 
     async def _fetch_large(self, item: Item) -> None:
-        wanted = self._sums[name_of(item.found)]
+        wanted, place = self._sums[name_of(item.found)], (item.address, item.path)
+        trust = place not in self._were_different
         try:
-            location = await fetch_large(self._trip, self.storage(item.address), item, wanted)
+            location = await fetch_large(self._trip, self.storage(item.address), item, wanted, trust_holes=trust)
         except Different:
+            self._were_different.add(place)
             return
         self._home(Arrival(item, item.found.size, wanted, location), MOVED)
 
@@ -191,14 +212,18 @@ class Fetching:
         for item in items:
             found = now.get(item.found.path)
             if found is None or found.kind != item.found.kind:
-                self.came.pop(item, None)
+                self._forget(item)
                 self.lost[item.shown] = "it vanished while it was copied"
             elif name_of(item.found) not in self._sums and found.state == item.found.state:
                 self.lost[item.shown] = f"it cannot be read ({self._words or 'the site does not say why'})"
             elif item not in self.came or found.state != item.found.state:
                 again.append(replace(item, found=found))
-                self.came.pop(item, None)
+                self._forget(item)
         return again
+
+    def _forget(self, item: Item) -> None:
+        if came := self.came.pop(item, None):
+            self._trip.telling.again(came.size, files=1)
 
 
 def _by_address(items: Iterable[Item]) -> dict[str, list[Item]]:

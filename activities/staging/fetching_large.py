@@ -28,20 +28,24 @@ class Different(Exception):
     """The bytes that came are not those that were summed."""
 
 
-async def fetch_large(trip: Trip, storage: Storage, item: Item, wanted: str) -> str:
-    """Returns the location. Raises Different when the content has not got the SHA-256 `wanted`."""
+async def fetch_large(trip: Trip, storage: Storage, item: Item, wanted: str, *, trust_holes: bool = True) -> str:
+    """Returns the location. Raises Different when the content has not got the SHA-256 `wanted`.
+
+    `trust_holes`: what the site says are holes does not travel. Some file systems (ZFS before 2.2.2, Lustre) say so
+    of data that they have not written out yet.
+    """
     if isinstance(storage, Resumable):
-        return await _resumed(trip, storage, item, wanted)
-    stream = trip.shell.receive(outgoing.content(trip.attempt), data=_data(item))
+        return await _resumed(trip, storage, item, wanted, trust_holes=trust_holes)
+    stream = trip.shell.receive(outgoing.part(trip.attempt, 0, item.found.size), data=_data(item))
     async with aclosing(stream) as chunks, aclosing(_verified(trip, chunks, wanted)) as content:
         return await storage.write(item.address, item.path, content, mode=item.found.mode, sha256=wanted)
 
 
-async def _resumed(trip: Trip, storage: Resumable, item: Item, wanted: str) -> str:
+async def _resumed(trip: Trip, storage: Resumable, item: Item, wanted: str, *, trust_holes: bool) -> str:
     file = await storage.begin(item.address, item.path, size=item.found.size, sha256=wanted)
     keep = True
     try:
-        ranges = await _needed(trip, item, file)
+        ranges = await _needed(trip, item, file, trust_holes=trust_holes)
         trip.telling.skipped(item.found.size - sum(part.size for part in ranges))
         await _travel(trip, item, file, ranges)
         if await file.sha256() != wanted:
@@ -76,6 +80,7 @@ async def _lane(trip: Trip, item: Item, file: Unfinished, part: Range) -> None:
                 await _put(trip, file, at, held)
                 at, size, held = at + size, 0, []
     await _put(trip, file, at, held)
+    trip.telling.skipped(part.end - at - size)  # what did not come counts as well, until all is judged
 
 
 async def _put(trip: Trip, file: Unfinished, at: int, held: list[bytes]) -> None:
@@ -84,12 +89,12 @@ async def _put(trip: Trip, file: Unfinished, at: int, held: list[bytes]) -> None
     trip.telling.moved(len(data))
 
 
-async def _needed(trip: Trip, item: Item, file: Unfinished) -> list[Range]:
+async def _needed(trip: Trip, item: Item, file: Unfinished, *, trust_holes: bool) -> list[Range]:
     block, size = trip.sizes.block, item.found.size
     there = await file.blocks(block)
     own = await _block_sums(trip, item) if there else []
     ranges = missing(own, there, size=size, block=block)
-    if not item.found.has_holes or not ranges:
+    if not (trust_holes and item.found.has_holes and ranges):
         return ranges
     data = pieces(await _all(trip, item, outgoing.holes(trip.attempt)))
     return ranges if data is None else without_holes(ranges, data, block=block, written=len(there) * block)

@@ -160,12 +160,15 @@ async def _deposited(target: str, then: Recorded, storage: Storage) -> list[Sour
 
 
 def address_of(wanted: Input, base: Path) -> str:
-    """What the storage is asked for: a text, a URL or an absolute path."""
+    """What the storage is asked for: a text, a URL or an absolute path. Raises DataError for a `~name` of nobody."""
     if wanted.text is not None:
         return wanted.text
     if wanted.scheme:
         return wanted.source or ""
-    return str(base / Path(wanted.source or "").expanduser())
+    try:
+        return str(base / Path(wanted.source or "").expanduser())
+    except RuntimeError:
+        raise DataError(f"nobody here has the home folder of {printable(wanted.source or '')!r}") from None
 
 
 def scheme_of(address: str) -> str:

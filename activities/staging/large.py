@@ -1,5 +1,6 @@
 """One large file on its way to the site: a part that grows, is verified there, and gets the file's name."""
 
+import secrets
 from hashlib import sha256
 
 from howdah.activities.staging.arrivals import Arrivals, mode_of
@@ -33,13 +34,15 @@ class Large:
         left: frozenset[str],
     ) -> None:
         self._attempt, self._arrivals, self._left = attempt, arrivals, left
+        self._copies = f"{secrets.token_hex(6)}.copy"  # an earlier try may have left a script running that makes one
         self._delivery = Delivery(shell, attempt, sizes, arrivals.telling, downloads=downloads)
         self._cache = cache
         self._shared = Shared(attempt, sizes, arrivals, cache, self._delivery) if cache else None
 
     async def send(self, item: Incoming) -> None:
         content = await self._known(item)
-        if content and self._shared and await self._shared.bring(item, content, f"{INCOMING}/{_name(item, 'copy')}"):
+        copy = f"{INCOMING}/{_name(item, self._copies)}"
+        if content and self._shared and await self._shared.bring(item, content, copy):
             return
         await self._directly(item)
 

@@ -1,6 +1,7 @@
 """What is in the job's folder: asked once, kept as a tree."""
 
 import os
+import re
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from howdah.models.printable import printable
 
 MOST_ENTRIES = 200_000
 FILE, FOLDER, LINK = "f", "d", "l"
+_UNREAD = re.compile(r"^\S*find: [`'](?:\./)?(.*)': (.+)$", re.MULTILINE)
+_QUOTED = re.compile(rb"\\([0-7]{3}|.)")
+_LETTERS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 KINDS = {"p": "a pipe", "s": "a socket", "b": "a device", "c": "a device"}
 
 
@@ -86,6 +90,12 @@ class Listing:
     entries: tuple[Found, ...]
     complaints: str = ""
 
+    @property
+    def unread(self) -> frozenset[str]:
+        """Folders whose content is unknown, by these complaints."""
+        found = _UNREAD.findall(self.complaints)
+        return frozenset(_unquoted(path) for path, why in found if why != "No such file or directory")
+
 
 async def list_folder(shell: Shell, attempt: Attempt, *, most: int = MOST_ENTRIES) -> Listing:
     """Raises: DataError (configuration) when the folder is not this attempt's, or holds more than `most` entries."""
@@ -147,6 +157,16 @@ class Listed:
         if self._fields[:1] != ["end"] or len(self._fields) < 2:
             raise OutcomeUnknown("The list of files from the site ended too early.")
         return Listing(tuple(self.entries), self._fields[1])
+
+
+def _unquoted(name: str) -> str:
+    """As GNU programs put names into their complaints, in the C locale."""
+
+    def meant(found: re.Match[bytes]) -> bytes:
+        what = found[1]
+        return bytes([int(what, 8) & 0xFF]) if what.isdigit() else _LETTERS.get(what, what)
+
+    return os.fsdecode(_QUOTED.sub(meant, os.fsencode(name)))
 
 
 def _entry(fields: list[str]) -> Found:

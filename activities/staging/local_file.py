@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Self
 
+from howdah.activities.storage.allowed import check_opened
 from howdah.activities.storage.uncut import uncut
 from howdah.errors import DataError
 from howdah.models.causes import FailureCause
@@ -30,6 +31,7 @@ class LocalFile:
             # O_NONBLOCK: a pipe put in its place must not hold us up
             self._file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
+            check_opened(self._file)
             status = os.fstat(self._file)
             if not stat.S_ISREG(status.st_mode):
                 raise self.changed()

@@ -15,6 +15,8 @@ from howdah.models.printable import printable, unprintable
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
 IN_RESULTS = f"{CONTROL}/outputs.json"
+LARGEST_LIST = 256 << 20
+"""Bytes that are read of one."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,11 @@ def elsewhere(attempt: Attempt) -> str:
     return f"{CONTROL}/{attempt.job.experiment}-{attempt.job.name}.json"
 
 
-def to_json(attempt: Attempt, came: Iterable[Came], warnings: Iterable[str]) -> bytes:
-    """Names in their printable form (howdah.models.printable), a line each."""
+def to_json(attempt: Attempt, came: Iterable[Came], warnings: Iterable[str], *, complete: bool = True) -> bytes:
+    """Names in their printable form (howdah.models.printable), a line each.
+
+    `complete`: the job has ended well, and this is all it brings. Otherwise it is what there was to bring by then.
+    """
     everything = sorted(came, key=lambda one: (one.path, one.location))
     files = [_file(one) for one in everything if one.link is None and not one.folder]
     links = [{**_place(one), "target": printable(one.link)} for one in everything if one.link is not None]
@@ -51,6 +56,7 @@ def to_json(attempt: Attempt, came: Iterable[Came], warnings: Iterable[str]) -> 
         "job": attempt.job.name,
         "attempt": attempt.key,
         "site": attempt.site,
+        "complete": complete,
     }
     lists: dict[str, Iterable[object]] = {
         "files": files,
@@ -73,6 +79,15 @@ def from_json(data: bytes) -> tuple[str, list[Came]]:
         return str(held["attempt"]), [*files, *links, *folders]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"not a list of outputs: {error!r}") from error
+
+
+def is_complete(data: bytes, attempt: str) -> bool:
+    """Is it the complete list of the attempt with this key?"""
+    try:
+        held = json.loads(data)
+        return bool(held["attempt"] == attempt and held["complete"])
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _came(one: dict[str, Any]) -> Came:

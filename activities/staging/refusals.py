@@ -33,6 +33,8 @@ def refusal(answer: Answer, attempt: Attempt, what: str) -> SiteError | None:
         return DataError(
             f"In the job's folder at site {attempt.site} {way!r} is a link; nothing is written through it."
         )
+    if answer.code == scripts.UNSURE:
+        return OutcomeUnknown(f"Whether site {attempt.site} has stored {what} has to be looked at again.")
     if answer.code != scripts.NOT_STORED:
         return OutcomeUnknown(f"Storing {what} at site {attempt.site} ended with {answer.code}.", says=answer.errors)
     if named := _OUR_TREE.search(answer.errors):

@@ -28,7 +28,7 @@ class Shared:
         """`copy`: where in the job's folder its own copy is verified. False when the cache is of no use here."""
         pauses = iter(_PAUSES)
         while True:
-            async with self._cache.turn(content[1]) as ours:
+            async with self._cache.turn(content[1], self._attempt.key) as ours:
                 word, _, more = (await self._take(item, content, copy, claim=ours)).partition(" ")
                 match word:
                     case scripts.TAKEN:
@@ -39,7 +39,8 @@ class Shared:
                         return await self._send(item, content, copy, fresh=not more)
                     case scripts.BUSY:
                         self._arrivals.telling.now()
-                        await asyncio.sleep(next(pauses, _PAUSES[-1]))
+                        if not self._cache.inherits(content[1], more):
+                            await asyncio.sleep(next(pauses, _PAUSES[-1]))
                     case scripts.ABSENT:
                         self._cache.lost(content[1])
                     case _:
@@ -48,11 +49,13 @@ class Shared:
     async def _take(self, item: Incoming, content: Content, copy: str, *, claim: bool) -> str:
         size, digest = content
         stale = self._sizes.stale + size / 50e6  # it stands still while it is copied and summed
-        script = scripts.take(self._attempt, digest, copy=copy, mode=mode_of(item), claim=claim, stale=stale)
+        key = self._cache.key(digest, self._attempt.key) if claim else None
+        script = scripts.take(self._attempt, digest, copy=copy, mode=mode_of(item), claim=key, stale=stale)
         return (await self._delivery.ask(item, script)).out.strip()
 
     async def _send(self, item: Incoming, content: Content, copy: str, *, fresh: bool) -> bool:
         size, digest = content
+        key = self._cache.key(digest, self._attempt.key)
 
         def keep(_: int | None, __: str | None) -> str:
             mode, limit = mode_of(item), self._cache.size
@@ -61,7 +64,8 @@ class Shared:
         try:
             _, how = await self._delivery.deliver(item, scripts.part_of(digest), keep, fresh=fresh)
         except DataError as error:
-            await self._delivery.ask(item, scripts.give_up(self._attempt, digest))
+            await self._delivery.ask(item, scripts.give_up(self._attempt, digest, key))
+            self._cache.gave_up(digest)
             if error.cause in _NOT_THE_CACHE:
                 raise
             return False

@@ -11,12 +11,15 @@ from howdah.activities.staging.inputs import Incoming, find_inputs
 from howdah.activities.staging.large import Large
 from howdah.activities.staging.packs import packed
 from howdah.activities.staging.refusals import no_room
+from howdah.activities.staging.scripts import cache as scripts
 from howdah.activities.staging.sending import Sending
 from howdah.activities.staging.sizes import USUAL, Sizes
 from howdah.activities.staging.survey import look
 from howdah.activities.staging.telling import Telling
 from howdah.activities.staging.together import few_at_once
 from howdah.activities.transports.shell import Shell
+from howdah.errors import DataError
+from howdah.models.causes import FailureCause
 from howdah.models.job import Attempt, Staged
 from howdah.models.printable import printable
 from howdah.models.progress import Live
@@ -40,6 +43,30 @@ async def stage_in(
     Raises: DataError (input_missing, input_changed, quota, configuration when the folder is not ours, transfer),
     and what the shell and the storages raise when trying again may help.
     """
+    stage = partial(_stage_in, shell, attempt, tell=tell, sizes=sizes, cache=cache, downloads=downloads, rsync=rsync)
+    try:
+        return await stage()
+    except DataError as error:
+        if error.cause is not FailureCause.QUOTA or not cache or not await _makes_way(shell, attempt):
+            raise
+    return await stage()
+
+
+async def _makes_way(shell: Shell, attempt: Attempt) -> bool:
+    """What the cache has must not be what the job has no room for."""
+    return bool((await shell.run(scripts.empty(attempt), within=600)).out.strip())
+
+
+async def _stage_in(
+    shell: Shell,
+    attempt: Attempt,
+    *,
+    tell: Callable[[Live], None],
+    sizes: Sizes,
+    cache: Cache | None,
+    downloads: bool,
+    rsync: bool,
+) -> Staged:
     items = await find_inputs(attempt.job)
     if not items:
         return Staged(files=0, bytes=0)

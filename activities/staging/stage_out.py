@@ -1,6 +1,7 @@
 """Bring the outputs of a job home."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from itertools import accumulate
 
@@ -8,9 +9,10 @@ from howdah.activities.staging import listing as listings
 from howdah.activities.staging import outputs_manifest
 from howdah.activities.staging.choosing import WORDS, Choice, choose
 from howdah.activities.staging.fetching import Fetching
-from howdah.activities.staging.listing import FILE, Listing, list_folder, named
+from howdah.activities.staging.listing import FILE, Listing, list_folder, look_again, named
 from howdah.activities.staging.outputs_limit import beyond
-from howdah.activities.staging.outputs_manifest import Came
+from howdah.activities.staging.outputs_manifest import LARGEST_LIST, Came
+from howdah.activities.staging.peeking import file_at, peek
 from howdah.activities.staging.sizes import USUAL, Sizes
 from howdah.activities.staging.telling import Telling
 from howdah.activities.staging.trip import Trip, once
@@ -44,13 +46,17 @@ async def stage_out(
     attempt's, transfer, also when there is more than the limits), and what may help to try again.
     """
     attempt, succeeded = collect.attempt, _succeeded(collect.status)
+    refused: list[str] = []
     most = max(listings.MOST_ENTRIES, limits.output_files if limits else 0)
     try:
         listing = await list_folder(shell, attempt, most=most)
     except DataError as error:
-        if succeeded or error.cause != FailureCause.PURGED:
+        if succeeded:
             raise
-        return Collected(warnings=(error.message,))
+        if error.cause == FailureCause.PURGED:
+            return Collected(warnings=(error.message,))
+        listing = Listing(tuple((await look_again(shell, attempt, WORDS)).values()))
+        refused = [f"{error.message.removesuffix('.')}; nothing was copied but the job's own words"]
     choice = choose(listing, attempt.job.spec.outputs, folder=attempt.folder or "", results=attempt.job.results)
     if limits and (too_much := beyond(choice.items, limits, attempt.site)):
         if succeeded:
@@ -60,12 +66,13 @@ async def stage_out(
     for address in sorted({item.address for item in choice.items}):
         await uncut(partial(check_allowed, address))
     fetching = await _fetch(Trip(shell, attempt, sizes, _telling(choice, tell)), choice, rsync=rsync)
+    fetching.lost |= dict.fromkeys(choice.unread, "its content is unknown, for the site cannot look into it")
     lost = [f"{printable(name)}: {why}" for name, why in sorted(fetching.lost.items())]
     if succeeded and (choice.missing or lost):
         raise _missing(choice, listing) if choice.missing else _incomplete(lost, attempt)
-    warnings = [*choice.warnings, *fetching.warnings, *(f"was not brought home: {line}" for line in lost)]
-    if choice.items:
-        await _write_manifests(attempt, fetching, warnings)
+    warnings = [*refused, *choice.warnings, *fetching.warnings, *(f"was not brought home: {line}" for line in lost)]
+    if choice.items and (succeeded or not await _is_complete(attempt)):
+        await _write_manifests(attempt, fetching, warnings, complete=succeeded)
     return _collected(fetching.came.values(), warnings, sizes)
 
 
@@ -88,14 +95,22 @@ async def _fetch(trip: Trip, choice: Choice, *, rsync: bool) -> Fetching:
     return fetching
 
 
-async def _write_manifests(attempt: Attempt, fetching: Fetching, warnings: list[str]) -> None:
+async def _is_complete(attempt: Attempt) -> bool:
+    """While somebody had a look at what was there, the job may have ended and all have been brought."""
+    file = file_at(f"{attempt.job.results.rstrip('/')}/{outputs_manifest.IN_RESULTS}")
+    with suppress(DataError):
+        return outputs_manifest.is_complete(await peek(*file, most=LARGEST_LIST), attempt.key)
+    return False
+
+
+async def _write_manifests(attempt: Attempt, fetching: Fetching, warnings: list[str], *, complete: bool) -> None:
     """Last of all: for each destination what came there, for the results everything."""
     results = attempt.job.results
     for address in sorted({item.address for item in fetching.came} - {results}):
         came = [one for item, one in fetching.came.items() if item.address == address]
-        content = outputs_manifest.to_json(attempt, came, ())
+        content = outputs_manifest.to_json(attempt, came, (), complete=complete)
         await fetching.storage(address).write(address, outputs_manifest.elsewhere(attempt), once(content))
-    content = outputs_manifest.to_json(attempt, fetching.came.values(), warnings)
+    content = outputs_manifest.to_json(attempt, fetching.came.values(), warnings, complete=complete)
     await fetching.storage(results).write(results, outputs_manifest.IN_RESULTS, once(content))
 
 

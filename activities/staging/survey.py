@@ -27,7 +27,8 @@ _QUICK = 1 << 20
 
 @dataclass(frozen=True)
 class Survey:
-    """The bytes that are free, None when the site does not tell; the names of what an earlier try left half done."""
+    """The bytes that are free or taken by what is half done, None when the site does not tell; the names of what an
+    earlier try left half done."""
 
     room: int | None
     left: frozenset[str] = frozenset()
@@ -39,11 +40,12 @@ async def look(
     """What is there and right has arrived."""
     out = await _asked(shell, attempt, incoming.begin(attempt), b"", 0)
     word, _, rest = out.partition("\n")
-    room, _, left = rest.partition("\n")
+    room, held, *left = rest.split("\n")
+    free = free_bytes(room + "\n")
     if word == "begun":
         there = await _sums(shell, attempt, files, sizes)
         await _compare([item for item in files if item.path in there], there, sizes, arrivals)
-    return Survey(free_bytes(room + "\n"), frozenset(left.split()))
+    return Survey(None if free is None else free + int(held or 0) * 1024, frozenset(left))
 
 
 async def _sums(shell: Shell, attempt: Attempt, files: Sequence[Incoming], sizes: Sizes) -> dict[str, str]:

@@ -17,14 +17,21 @@ Network = IPv4Network | IPv6Network
 
 ALLOW = "HOWDAH_ALLOW_HOSTS"
 
-_WRAPPING = tuple(ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
-"""NAT64, 6to4 and Teredo: addresses that hold another address, which Python calls global all the same."""
+_NOT_PUBLIC = tuple(
+    ip_network(text)
+    for text in (
+        *("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96", "::ffff:0:0:0/96"),
+        *("fec0::/10", "3fff::/20", "5f00::/16", "192.0.0.0/24", "168.63.129.16/32"),
+    )
+)
+"""What Python calls global all the same: addresses that hold another address (NAT64, 6to4, Teredo, IPv4 in IPv6 as it
+was once written), site-local and newly reserved ones, and those where clouds answer their own machines only."""
 
 
 def is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
-    if any(address.version == network.version and address in network for network in _WRAPPING):
+    if any(address.version == network.version and address in network for network in _NOT_PUBLIC):
         return False
     return address.is_global and not address.is_multicast
 

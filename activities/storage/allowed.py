@@ -8,6 +8,7 @@ import os
 import posixpath
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
 from howdah.errors import DataError
@@ -18,6 +19,8 @@ ALLOW_DATA = "HOWDAH_ALLOW_DATA"
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
+_SLASH = re.compile(r"[/\\]")
+"""There are web servers that take the one for the other."""
 
 
 def check_allowed(address: str) -> None:
@@ -32,13 +35,20 @@ def check_allowed(address: str) -> None:
     alike = [word for word in words if _is_path(word) == _is_path(address)]
     if not permits(map(_real, alike), _real(address)):
         shown = printable(address.partition("?")[0].partition("#")[0])
-        if "@" in urlsplit(shown).netloc:
+        if "@" in shown.partition("://")[2].partition("/")[0]:
             shown = "A URL with a user name"
         raise DataError(
             f"{shown} is not among the places this worker may use for data.",
             cause=FailureCause.CONFIGURATION,
             hint=f"use one of them, or have it added to {ALLOW_DATA} of the staging worker",
         )
+
+
+def check_opened(file: int) -> None:
+    """The same for an open file: a folder on the way may have become a link since its path was looked at."""
+    if ALLOW_DATA in os.environ:
+        with suppress(FileNotFoundError):  # no /proc
+            check_allowed(os.readlink(f"/proc/self/fd/{file}"))  # noqa: PTH115 - Path would tidy it up
 
 
 def permits(prefixes: Iterable[str], address: str) -> bool:
@@ -55,11 +65,15 @@ def _is_path(address: str) -> bool:
 
 
 def _real(address: str) -> str:
+    """Where a path leads; empty for what is none."""
     if not _is_path(address):
         return address
-    if _URL.match(address):
-        address = unquote(urlsplit(address).path, errors="surrogateescape")
-    return os.path.realpath(address)
+    try:
+        if _URL.match(address):
+            address = unquote(urlsplit(address).path, errors="surrogateescape")
+        return os.path.realpath(address)
+    except ValueError:  # a NUL in it, say
+        return ""
 
 
 def _parts(address: str) -> list[str] | None:
@@ -72,11 +86,14 @@ def _parts(address: str) -> list[str] | None:
         port = url.port or _PORTS.get(url.scheme)
     except ValueError:
         return None
-    path = address[len(url.scheme) + 3 :].partition("/")[2]
     if url.scheme in _PORTS:
-        path = unquote(unquote(path.partition("?")[0].partition("#")[0]))
-    steps = [step for step in path.split("/") if step not in ("", ".")]
-    if url.username is not None or ".." in steps:
+        host = f"{(url.hostname or '').rstrip('.')}:{port}"
+        steps = _SLASH.split(unquote(unquote(url.path)))[1:]
+    else:
+        host = url.netloc
+        steps = address[len(url.scheme) + 3 :].split("/")[1:]
+    if url.username is not None or any(step.partition(";")[0] == ".." for step in steps):
         return None
-    host = f"{(url.hostname or '').rstrip('.')}:{port or ''}" if url.scheme in _PORTS else url.netloc
-    return [url.scheme, host, *steps]
+    if steps and not steps[-1]:
+        steps = steps[:-1]
+    return [url.scheme, host, *(step for step in steps if step != ".")]

@@ -1,24 +1,25 @@
 """Plain paths, as the worker sees them."""
 
 import asyncio
-import errno
 import os
 import secrets
-import shutil
 import stat
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
+from threading import Event
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from howdah.activities.storage import Placed, Source, Tray, Unfinished
 from howdah.activities.storage.beneath import folder_of
 from howdah.activities.storage.file_reading import Reading
+from howdah.activities.storage.leftovers import Leftovers
 from howdah.activities.storage.part import Part
+from howdah.activities.storage.storing import storing
 from howdah.activities.storage.tray import FileTray
 from howdah.activities.storage.uncut import uncut
 from howdah.activities.storage.unfinished import UnfinishedFile
@@ -27,18 +28,19 @@ from howdah.errors import DataError
 from howdah.models.causes import FailureCause
 from howdah.models.paths import CONTROL
 from howdah.models.printable import printable
-from howdah.models.units import human_size
 
 T = TypeVar("T")
 
 CHUNK = 1 << 20
 _BUFFER = 256 << 10
 """Bytes: few enough to stay in the processor's cache."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class FileStorage:
     """An address is an absolute path or `file:///PATH`."""
+
+    def __init__(self) -> None:
+        self._leftovers = Leftovers()
 
     async def find(self, address: str, path: str) -> list[Source]:
         return await uncut(lambda: _find(local_path(address), path))
@@ -56,7 +58,7 @@ class FileStorage:
     ) -> str:
         root = local_path(address)
         part = Part(root, path)
-        with _told(root, path):
+        with storing(root, path):
             try:
                 held = bytearray()
                 async for chunk in chunks:
@@ -72,7 +74,7 @@ class FileStorage:
 
     async def make(self, address: str, path: str, target: str | None) -> str | None:
         root = local_path(address)
-        with _told(root, path):
+        with storing(root, path):
             await uncut(lambda: _folder(root, path) if target is None else _link(root, path, target))
         return str(root / path)
 
@@ -81,10 +83,10 @@ class FileStorage:
 
     async def begin(self, address: str, path: str, *, size: int, sha256: str) -> Unfinished:
         root = local_path(address)
-        with _told(root, path):
+        with storing(root, path):
             made: list[UnfinishedFile] = []
             try:
-                await uncut(lambda: made.append(UnfinishedFile(root, path, size, sha256)))
+                await uncut(lambda: made.append(UnfinishedFile(root, path, size, sha256, self._leftovers)))
             except asyncio.CancelledError:
                 for file in made:
                     file.close(keep=True)
@@ -95,14 +97,18 @@ class FileStorage:
         return await uncut(lambda: _sizes(local_path(address), paths))
 
     async def sums(self, address: str, paths: Sequence[str]) -> list[str | None]:
-        return await uncut(lambda: _sums(local_path(address), paths))
+        stopped = Event()
+        return await uncut(lambda: _sums(local_path(address), paths, stopped), stop=stopped.set)
+
+    async def set_modes(self, address: str, files: Sequence[tuple[str, int]]) -> None:
+        await uncut(lambda: _set_modes(local_path(address), files))
 
     async def tray(self, address: str) -> Tray:
         root = local_path(address)
-        with _told(root, CONTROL):
+        with storing(root, CONTROL):
             made: list[FileTray] = []
             try:
-                await uncut(lambda: made.append(FileTray(root)))
+                await uncut(lambda: made.append(FileTray(root, self._leftovers)))
             except asyncio.CancelledError:
                 for tray in made:
                     tray.close()
@@ -130,8 +136,8 @@ class _Unfinished:
         self._file.close(keep=keep)
 
     async def _do(self, work: Callable[[], T]) -> T:
-        with _told(self._root, self._path):
-            return await uncut(work)
+        with storing(self._root, self._path):
+            return await uncut(work, stop=self._file.stop)
 
 
 class _Tray:
@@ -139,11 +145,11 @@ class _Tray:
         self._tray, self._root = tray, root
 
     async def put(self, files: Iterable[tuple[Placed, bytes]]) -> None:
-        with _told(self._root, "small files", named=True):
+        with storing(self._root, "small files", named=True):
             await uncut(lambda: self._tray.put(files))
 
     async def place(self, files: Sequence[Placed]) -> list[str]:
-        with _told(self._root, "small files", named=True):
+        with storing(self._root, "small files", named=True):
             await uncut(lambda: self._tray.place(files))
         return [str(self._root / one.path) for one in files]
 
@@ -208,6 +214,19 @@ def _sizes(root: Path, paths: Sequence[str]) -> list[int | None]:
     return found
 
 
+def _set_modes(root: Path, files: Sequence[tuple[str, int]]) -> None:
+    for path, wanted in files:
+        mode = wanted & 0o777 | 0o600
+        with suppress(OSError, DataError), folder_of(root, path) as (folder, name):
+            if stat.S_IMODE(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode) == mode:
+                continue
+            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+            try:
+                os.fchmod(file, mode)
+            finally:
+                os.close(file)
+
+
 def _size(folder: int, name: str) -> int | None:
     try:
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -216,7 +235,7 @@ def _size(folder: int, name: str) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _sums(root: Path, paths: Sequence[str]) -> list[str | None]:
+def _sums(root: Path, paths: Sequence[str], stopped: Event) -> list[str | None]:
     """None for all that is not a plain file reached without links: what is in its place is for `write` to judge."""
     found: list[str | None] = []
     buffer = memoryview(bytearray(_BUFFER))
@@ -224,13 +243,13 @@ def _sums(root: Path, paths: Sequence[str]) -> list[str | None]:
         inside = list(group)
         try:
             with folder_of(root, inside[0]) as (folder, _):
-                found += [_sum(folder, path.rpartition("/")[2], buffer) for path in inside]
+                found += [_sum(folder, path.rpartition("/")[2], buffer, stopped) for path in inside]
         except (OSError, DataError):
             found += [None] * len(inside)
     return found
 
 
-def _sum(folder: int, name: str, buffer: memoryview) -> str | None:
+def _sum(folder: int, name: str, buffer: memoryview, stopped: Event) -> str | None:
     digest = sha256()
     try:
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
@@ -239,31 +258,10 @@ def _sum(folder: int, name: str, buffer: memoryview) -> str | None:
     try:
         if not stat.S_ISREG(os.fstat(file).st_mode):
             return None
-        while count := os.readv(file, [buffer]):
+        while not stopped.is_set() and (count := os.readv(file, [buffer])):
             digest.update(buffer[:count])
     except OSError:
         return None
     finally:
         os.close(file)
-    return digest.hexdigest()
-
-
-@contextmanager
-def _told(root: Path, path: str, *, named: bool = False) -> Iterator[None]:
-    """What the system refuses becomes what an operator can act upon. `named`: the error knows the path better."""
-    try:
-        yield
-    except OSError as error:
-        shown = printable(str(root / (error.filename if named and error.filename else path)))
-        if error.errno not in _FULL:
-            raise DataError(f"Cannot store {shown}: {error.strerror}.") from error
-        message = f"No room to store {shown}: {error.strerror}, {_free(root)} free there."
-        hint = "make room where the results go, then: howdah retry {id}"
-        raise DataError(message, cause=FailureCause.QUOTA, hint=hint) from error
-
-
-def _free(root: Path) -> str:
-    try:
-        return human_size(shutil.disk_usage(root).free)
-    except OSError:
-        return "an unknown size"
+    return None if stopped.is_set() else digest.hexdigest()

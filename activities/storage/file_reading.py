@@ -3,6 +3,7 @@
 import os
 import stat
 
+from howdah.activities.storage.allowed import check_opened
 from howdah.errors import DataError
 from howdah.models.causes import FailureCause
 from howdah.models.printable import printable
@@ -32,6 +33,7 @@ class Reading:
         if self._file < 0:
             # O_NONBLOCK: a pipe put in its place must not hold us up
             self._file = os.open(self._address, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            check_opened(self._file)
             self._status = os.fstat(self._file)
             if not stat.S_ISREG(self._status.st_mode):
                 raise self._changed()

@@ -5,6 +5,7 @@ nothing. Proxies of the environment are not used, for they would resolve names t
 """
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -22,6 +23,7 @@ from howdah.errors import DataError, SiteUnreachable
 MOST_REDIRECTS = 5
 ASKED, JUDGED = "howdah-url", "howdah-addresses"
 """What an answer keeps of its request: the URL by name, and the addresses found fit for it."""
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells whole URLs, signatures and all
 _TIMEOUT = httpx.Timeout(30.0, read=60.0)
 
 
@@ -45,20 +47,31 @@ async def asked(
                 if not answer.has_redirect_location:
                     yield answer
                     return
-                here = urljoin(here, answer.headers["location"])
                 await answer.aclose()
+                here = _next(here, answer.headers["location"])
+        except httpx.InvalidURL as error:
+            raise DataError(f"{shown(here)} redirects to what is not a valid URL.") from error
         except httpx.TransportError as error:
             words = str(error) or type(error).__name__
             raise SiteUnreachable(f"{shown(here)} does not answer: {words}.") from error
         raise DataError(f"{shown(address)} redirects more than {MOST_REDIRECTS} times.")
 
 
+def _next(here: str, location: str) -> str:
+    try:
+        return urljoin(here, location)
+    except ValueError:
+        raise DataError(f"{shown(here)} redirects to what is not a valid URL.") from None
+
+
 def checked(address: str) -> httpx.URL:
     try:
         url = httpx.URL(address)
-    except httpx.InvalidURL as error:
+        host = url.host
+        url.raw_host.decode("ascii").encode("idna")  # labels that are empty or too long
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise DataError(f"{shown(address)} is not a valid URL: {error}.") from error
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not host:
         raise DataError(f"{shown(address)} is neither http nor https.")
     if url.userinfo:
         raise DataError("A URL must not hold a user name or password.")
@@ -95,7 +108,9 @@ async def _hop(
 async def _addresses(url: httpx.URL, allowed: Allowed) -> list[str]:
     port = url.port or (443 if url.scheme == "https" else 80)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        # of the name that the server is asked for: Python's own spelling of others than ASCII's may be another host's
+        host = url.raw_host.decode("ascii")
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise SiteUnreachable(f"The host {url.host} cannot be resolved: {error.strerror or error}.") from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))

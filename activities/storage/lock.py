@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+from contextlib import suppress
 
 _IN_USE = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 _MAKE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -49,6 +50,12 @@ def is_named(file: int, name: str, folder: int) -> bool:
     except FileNotFoundError:
         return False
     return os.path.samestat(named, os.fstat(file))
+
+
+def close_anyhow(file: int) -> None:
+    """Of what is not to be kept: some file systems tell only now that there was no room for it."""
+    with suppress(OSError):
+        os.close(file)
 
 
 def remove_unused(name: str, folder: int) -> None:

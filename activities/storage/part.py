@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from howdah.activities.storage.beneath import folder_of
-from howdah.activities.storage.lock import InUse, NoLocks, open_locked
+from howdah.activities.storage.lock import InUse, NoLocks, close_anyhow, open_locked
 
 
 class Part:
@@ -50,7 +50,8 @@ class Part:
         except Exception:  # noqa: S110 - see above
             pass
         finally:
-            self._close()
+            close_anyhow(self._file)
+            self._file = -1
 
     def _open(self) -> None:
         with folder_of(self.root, self.path, make=True) as (folder, _):

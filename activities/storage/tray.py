@@ -1,7 +1,6 @@
 """Many small files that get their names together."""
 
 import errno
-import fcntl
 import os
 import secrets
 import shutil
@@ -13,11 +12,12 @@ from pathlib import Path
 from howdah.activities.storage import Placed
 from howdah.activities.storage.beneath import folder_of
 from howdah.activities.storage.durable import write_out
-from howdah.activities.storage.lock import InUse, NoLocks, take
+from howdah.activities.storage.leftovers import Leftovers
+from howdah.activities.storage.lock import InUse, NoLocks, close_anyhow, open_locked
 from howdah.activities.storage.part import Part
 from howdah.models.paths import CONTROL
 
-_PREFIX = "tray-"
+_PREFIX, _LOCK = "tray-", ".lock"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -25,20 +25,28 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 class FileTray:
     """Blocking. The files lie in a folder of their own in the root's `.howdah` until they are placed.
 
-    The folder is locked while it is in use; those that killed processes left behind are removed by the next.
+    A file beside the folder is locked while it is in use (NFS locks no folders); what killed processes left behind
+    is removed by the next.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._name = f"{_PREFIX}{secrets.token_hex(10)}"
-        with folder_of(root, f"{CONTROL}/{self._name}", make=True) as (control, name):
-            with suppress(OSError):  # without locks nobody removes anything here
-                fcntl.flock(control, fcntl.LOCK_EX)
+    def __init__(self, root: Path, leftovers: Leftovers | None = None) -> None:
+        self._root, self._leftovers = root, leftovers or Leftovers()
+        self._at = -1
+        try:
+            self._begin()
+        except FileNotFoundError:
+            self._begin()  # another one, who was done, has just removed the empty control folder
+
+    def _begin(self) -> None:
+        with folder_of(self._root, f"{CONTROL}/{_PREFIX}", make=True) as (control, _):
             _remove_left(control)
-            os.mkdir(name, 0o700, dir_fd=control)
-            self._at = os.open(name, _FOLDER, dir_fd=control)
-            with suppress(NoLocks):
-                take(self._at)
+            self._name, self._lock = _locked(control)
+            try:
+                os.mkdir(self._name, 0o700, dir_fd=control)
+                self._at = os.open(self._name, _FOLDER, dir_fd=control)
+            except OSError:
+                self.close()
+                raise
 
     def put(self, files: Iterable[tuple[Placed, bytes]]) -> None:
         """Raises OSError with the path as its file name."""
@@ -70,12 +78,13 @@ class FileTray:
 
     def close(self) -> None:
         """What was not placed is removed. Never raises."""
-        if self._at < 0:
+        if self._lock < 0:
             return
         with suppress(Exception), folder_of(self._root, f"{CONTROL}/{self._name}") as (control, name):
-            shutil.rmtree(name, dir_fd=control, ignore_errors=True)
-        os.close(self._at)
-        self._at = -1
+            _remove(name, control)
+        for file in (self._at, self._lock):
+            close_anyhow(file)
+        self._lock = self._at = -1
 
     def _place_in_one_folder(self, files: list[Placed], *, at_once: bool) -> None:
         with folder_of(self._root, files[0].path, make=True) as (folder, _):
@@ -85,6 +94,7 @@ class FileTray:
                 except OSError as error:
                     error.filename = one.path
                     raise
+            self._leftovers.remove((one.path for one in files), folder)
             if at_once:
                 os.fsync(folder)
 
@@ -112,18 +122,27 @@ class FileTray:
             write_out([folder or "." for folder in sorted(inner)], root)
 
 
+def _locked(control: int) -> tuple[str, int]:
+    """A name for a tray, and its lock. Who looks for what was left behind may hold a new one for a moment."""
+    while True:
+        name = f"{_PREFIX}{secrets.token_hex(10)}"
+        with suppress(InUse):
+            return name, open_locked(f"{name}{_LOCK}", control, without=True)
+
+
 def _remove_left(control: int) -> None:
+    """The lock is there before the folder and goes after it, so there is no folder without one."""
     for name in os.listdir(control):
-        if not name.startswith(_PREFIX):
+        if not (name.startswith(_PREFIX) and name.endswith(_LOCK)):
             continue
-        try:
-            left = os.open(name, _FOLDER, dir_fd=control)
-        except OSError:
-            continue
-        try:
-            take(left)
-            shutil.rmtree(name, dir_fd=control, ignore_errors=True)
-        except (InUse, NoLocks):
-            continue
-        finally:
-            os.close(left)
+        with suppress(InUse, NoLocks, OSError):
+            lock = open_locked(name, control)
+            try:
+                _remove(name.removesuffix(_LOCK), control)
+            finally:
+                os.close(lock)
+
+
+def _remove(name: str, control: int) -> None:
+    shutil.rmtree(name, dir_fd=control, ignore_errors=True)
+    os.unlink(f"{name}{_LOCK}", dir_fd=control)

@@ -5,9 +5,11 @@ import os
 import secrets
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 
 from howdah.activities.storage.beneath import folder_of
-from howdah.activities.storage.lock import InUse, open_locked, remove_unused
+from howdah.activities.storage.leftovers import Leftovers, stem
+from howdah.activities.storage.lock import InUse, close_anyhow, is_named, open_locked
 
 CHUNK = 256 << 10
 """Bytes read at once: few enough to stay in the processor's cache."""
@@ -23,13 +25,13 @@ class UnfinishedFile:
     bytes; where the file system has locks, the second takes a name of its own instead.
     """
 
-    def __init__(self, root: Path, path: str, size: int, wanted: str) -> None:
+    def __init__(self, root: Path, path: str, size: int, wanted: str, leftovers: Leftovers | None = None) -> None:
         self._root, self._path, self._size = root, path, size
-        self._stem = f".howdah-{sha256(os.fsencode(path)).hexdigest()[:20]}-"
-        self._name = f"{self._stem}{wanted[:40]}.part"
+        self._name = f"{stem(path)}{wanted[:40]}.part"
         self._file = -1
+        self._stopped = Event()
         with folder_of(root, path, make=True) as (folder, _):
-            self._remove_stale(folder)
+            (leftovers or Leftovers()).remove([path], folder, but=self._name)
             self._file = self._opened(folder)
         try:
             if os.fstat(self._file).st_size > size:
@@ -69,7 +71,7 @@ class UnfinishedFile:
         os.fchmod(self._file, mode & 0o777 | 0o600)
         os.fsync(self._file)
         with folder_of(self._root, self._path) as (folder, name):
-            os.rename(self._name, name, src_dir_fd=folder, dst_dir_fd=folder)
+            self._rename(name, folder)
             os.fsync(folder)
         self.close(keep=True)
         return str(self._root / self._path)
@@ -84,14 +86,20 @@ class UnfinishedFile:
         except Exception:  # noqa: S110 - what cannot be removed is found and verified by the next try
             pass
         finally:
-            os.close(self._file)
+            close_anyhow(self._file)
             self._file = -1
 
-    def _remove_stale(self, folder: int) -> None:
-        """What was to become another content of the same path is of no use any more."""
-        for name in os.listdir(folder):
-            if name.startswith(self._stem) and name != self._name:
-                remove_unused(name, folder)
+    def stop(self) -> None:
+        """A sum that is being computed ends early, and means nothing. From any thread."""
+        self._stopped.set()
+
+    def _rename(self, name: str, folder: int) -> None:
+        try:
+            os.rename(self._name, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except FileNotFoundError:
+            # without locks another writer of the same content may have renamed the file that both of us filled
+            if not is_named(self._file, name, folder):
+                raise
 
     def _opened(self, folder: int) -> int:
         try:
@@ -113,7 +121,11 @@ class UnfinishedFile:
 
     def _sum(self, start: int, end: int) -> str:
         digest, buffer = sha256(), memoryview(bytearray(CHUNK))
-        while start < end and (count := os.preadv(self._file, [buffer[: min(CHUNK, end - start)]], start)):
+        while (
+            start < end
+            and not self._stopped.is_set()
+            and (count := os.preadv(self._file, [buffer[: min(CHUNK, end - start)]], start))
+        ):
             digest.update(buffer[:count])
             start += count
         return digest.hexdigest()

@@ -82,14 +82,25 @@ def _depot(where: str, written: Any) -> str:
         raise ConfigError(f"{where} must be a text.", hint=hint)
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", written):
         return _depot_folder(where, written, hint)
-    url = urlsplit(written)
+    return _depot_url(where, written, hint)
+
+
+def _depot_url(where: str, written: str, hint: str) -> str:
+    try:
+        url = urlsplit(written)
+    except ValueError:
+        raise ConfigError(f"{where}: that is not a valid URL.", hint=hint) from None
     if "@" in url.netloc or url.query or url.fragment:
         raise ConfigError(f"{where}: a URL without user name, password, '?' and '#' is wanted.", hint=hint)
-    if url.scheme.lower() == "file" and url.netloc in ("", "localhost"):
+    if url.scheme == "file" and url.netloc in ("", "localhost"):
         return _depot_folder(where, unquote(url.path), hint)
-    kind = storage_for(url.scheme.lower())
+    kind = storage_for(url.scheme)
     if kind is None or not kind.writable:
         raise ConfigError(f"{where}: nothing can be stored at {url.scheme}://.", hint=hint)
+    if not url.netloc:
+        raise ConfigError(f"{where}: the URL names no bucket or host.", hint=hint)
+    if url.scheme == "file":
+        raise ConfigError(f"{where}: a folder of another machine cannot be reached this way.", hint=hint)
     return written.rstrip("/")
 
 

@@ -20,7 +20,7 @@ from howdah.cli.retrying import change, resolution, stages_again
 from howdah.cli.settings import parse_setting
 from howdah.cli.views.harmless import Harmless, harmless
 from howdah.cli.views.screen import one_line, screen
-from howdah.errors import UnknownName, UserError
+from howdah.errors import DataError, UnknownName, UserError
 from howdah.models.causes import FailureCause
 from howdah.models.job import Recorded, Resolution
 from howdah.models.progress import AttemptRecord, Failure, Live, Progress, StepRecord, Waiting
@@ -100,6 +100,13 @@ def test_results_are_relative_to_the_file() -> None:
     assert results_folder(spec, Path("/p"), "pi-x") == Path("/p/results/pi-x")
     assert results_folder(spec.model_copy(update={"results": "../out"}), Path("/p/q"), "pi-x") == Path("/p/out")
     assert results_folder(spec.model_copy(update={"results": "/out"}), Path("/p"), "pi-x") == Path("/out")
+    assert results_folder(spec.model_copy(update={"results": "FILE:///a/b%20c"}), Path("/p"), "x") == Path("/a/b c")
+
+
+@pytest.mark.parametrize("results", ["~nobody-of-that-name/x", "file://[x/y", "file://host/y", "file:///a%00b"])
+def test_results_that_have_no_place_are_refused(results: str) -> None:
+    with pytest.raises(DataError):
+        results_folder(job_at("one").spec.model_copy(update={"results": results}), Path("/p"), "pi-x")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Local inputs on their way into a depot."""
 
+import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,24 @@ async def test_a_second_deposit_moves_only_what_is_missing(
     assert (told[-1].files_done, told[-1].bytes_done) == (22, told[-1].bytes_total)
 
 
+@pytest.mark.parametrize("small", [0, 1 << 20])
+async def test_whoever_may_use_the_depot_may_use_the_folders_that_others_made_in_it(
+    base: Path, depot: Path, monkeypatch: pytest.MonkeyPatch, small: int
+) -> None:
+    monkeypatch.setattr(depositing, "SMALL", small)
+    depot.chmod(0o1777)
+    (depot / "objects").mkdir(0o750)
+    before = os.umask(0o077)
+    try:
+        await deposit(await known(base), str(depot), silent)
+    finally:
+        os.umask(before)
+    folders = {str(path.relative_to(depot)): path.stat().st_mode & 0o7777 for path in depot.rglob("*") if path.is_dir()}
+    assert folders.pop("objects") == 0o750, "what is there already is somebody's decision"
+    assert {".howdah", "manifests", "results"} < set(folders)
+    assert set(folders.values()) == {0o1777}
+
+
 async def test_a_deposit_that_was_cut_off_goes_on_where_it_stopped(
     base: Path, depot: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,7 +105,7 @@ async def test_a_deposit_that_was_cut_off_goes_on_where_it_stopped(
     whole = len(objects(depot))
     assert 0 < whole < 21
     assert all(path.stat().st_size == 1000 or path.read_text() == "print(3)\n" for path in objects(depot))
-    assert not (depot / "manifests").exists(), "a list means that its files are there"
+    assert list((depot / "manifests").iterdir()) == [], "a list means that its files are there"
     monkeypatch.undo()
     again = await deposit(inputs, str(depot), silent)
     assert (again.moved, again.there) == (21 - whole, whole)

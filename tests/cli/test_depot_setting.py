@@ -44,6 +44,10 @@ def test_a_depot_is_a_folder_or_a_url(
         ("s3://key:secret@bucket/x", "without user name"),
         ("s3://bucket/x?token=1", "without user name"),
         ("a\nb", "must be a text"),
+        ("s3://", "names no bucket"),
+        ("s3:///x", "names no bucket"),
+        ("s3://[x", "not a valid URL"),
+        ("file://host/x", "folder of another machine"),
     ],
 )
 def test_what_cannot_be_a_depot_is_refused(

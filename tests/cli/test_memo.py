@@ -58,6 +58,27 @@ def test_a_file_changed_a_moment_ago_is_not_remembered(tmp_path: Path) -> None:
     assert memo.known({"/a": fresh}) == {}
 
 
+async def test_how_fresh_a_file_is_counts_from_when_it_was_read_not_from_when_it_is_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another file took long to read, this one could be changed again without its times telling."""
+    (tmp_path / "a").write_bytes(b"just written")
+    times = [time.time()]
+    memo = Memo(tmp_path / "digests.db", clock=lambda: times[0])
+
+    class Slow(LocalFile):
+        def check(self) -> None:
+            super().check()
+            times[0] += 60
+
+    monkeypatch.setattr(hashing, "LocalFile", Slow)
+    path = str(tmp_path / "a")
+    hashed = await hash_files([path], memo, quiet())
+    assert memo.known({path: hashed[path][1]}) == {}
+    await hash_files([path], memo, quiet())
+    assert memo.known({path: hashed[path][1]}) == {path: hashed[path][2]}
+
+
 def test_the_oldest_are_forgotten_when_there_are_too_many(tmp_path: Path) -> None:
     now = [100.0]
     memo = Memo(tmp_path / "digests.db", most=3, clock=lambda: now[0])

@@ -172,6 +172,13 @@ def test_an_experiment_too_large_for_temporal_is_refused(howdah: Howdah, project
     assert "is too large as a whole" in told.error["problems"][0]
 
 
+def test_what_will_be_noted_of_many_inputs_counts_before_any_is_read(howdah: Howdah, project: Path) -> None:
+    names = ", ".join(f"{{from: pi.py, to: '{number}'}}" for number in range(3000))
+    (project / "experiment.yaml").write_text(SPEC.replace("[pi.py]", f"[{names}]"))
+    told = howdah("start", "experiment.yaml", "--dry-run", "--json")
+    assert "is too large as a whole" in told.error["problems"][0]
+
+
 def test_a_dry_run_shows_what_would_be_done_and_starts_nothing(howdah: Howdah, project: Path) -> None:
     plan = howdah("start", "experiment.yaml", "--dry-run", "--json").json
     script = plan.pop("script")

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -20,3 +20,18 @@ async def shell() -> AsyncIterator[Shell]:
     shell = Shell(LocalTransport(ForkSite(name="local")))
     yield shell
     await shell.close()
+
+
+@pytest.fixture
+async def shell_that() -> AsyncIterator[Callable[[str], Shell]]:
+    """Shells with a prelude: commands do more there than they are told to, as if somebody else did it at that moment,
+    or less."""
+    made: list[Shell] = []
+
+    def make(prelude: str) -> Shell:
+        made.append(Shell(LocalTransport(ForkSite(name="local")), prelude=prelude))
+        return made[-1]
+
+    yield make
+    for shell in made:
+        await shell.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.staging import Race
+from benchmarks.staging import COURSES, Race, chosen
 from benchmarks.staging_data import differs, many_files
 from benchmarks.staging_table import Course, Result, table
 from benchmarks.staging_tools import TOOLS, Way
@@ -38,6 +38,12 @@ def test_a_target_is_met_by_both_directions_or_not_at_all() -> None:
     result.times["howdah", "out"] = [10.1]
     assert not result.meets_its_target
     assert not replace(result, course=replace(COURSE, floor="rsync")).meets_its_target
+
+
+def test_courses_are_chosen_by_name_or_by_a_part_of_it() -> None:
+    assert chosen(None) == list(COURSES)
+    assert [course.name for course in chosen(["1 GiB"])] == ["1 GiB"]
+    assert [course.far for course in chosen(["5000"])] == [False, True]
 
 
 def test_what_differs_is_seen(tmp_path: Path) -> None:

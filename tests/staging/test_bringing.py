@@ -19,6 +19,7 @@ from howdah.activities.storage.objects import ObjectStorage
 from howdah.activities.transports.shell import Shell
 from howdah.errors import DataError
 from howdah.models.printable import printable
+from howdah.models.progress import Live
 from tests.staging.house import SMALL, House, files_of, silent, snapshot
 from tests.storage.object_servers import BUCKET, Store, moto_store
 
@@ -121,6 +122,17 @@ async def test_an_unfinished_file_that_is_wrong_is_begun_anew(
     assert not brought.failed
     assert (tmp_path / "to" / "large").read_bytes() == content
     assert len(list((tmp_path / "to").iterdir())) == 1
+
+
+async def test_a_file_that_is_shorter_than_the_list_says_is_not_counted_below_nothing(
+    house: House, shell: Shell, tmp_path: Path
+) -> None:
+    wanted = await home(house, shell, str(house.results), large=os.urandom(100_000))
+    os.truncate(house.results / "large", 10)
+    told: list[Live] = []
+    brought = await bring(wanted, tmp_path / "to", tell=told.append, sizes=SIZES)
+    assert brought.failed.keys() == {"large"}
+    assert told[-1].bytes_done == sum(one.size for one in brought.came)
 
 
 async def test_what_cannot_be_had_is_named_and_the_rest_is_brought(house: House, shell: Shell, tmp_path: Path) -> None:

@@ -31,18 +31,27 @@ def test_each_bad_input_is_one_line_with_its_place(tmp_path: Path) -> None:
     ]
     assert check_inputs(spec(inputs=inputs), tmp_path) == [
         f"inputs[2]: no such file: {tmp_path}/missing.dat",
-        "inputs[5]: nothing is known to fetch gs3://; known: file://, http://, https://",
+        "inputs[5]: nothing is known to fetch gs3://; known: az://, file://, gs://, http://, https://, rclone://, s3://",
         f"inputs[6]: is a folder, and a sha256 can be given for a file only: {tmp_path}/folder",
         "inputs[7]: is neither a file nor a folder: /dev/null",
         f"inputs[8]: no such file: {tmp_path}/nothing",
     ]
 
 
+def test_an_input_that_cannot_be_looked_for_is_told_as_well(tmp_path: Path) -> None:
+    inputs = ["file:///a%00b", "file://[x/c", {"from": "~nobody-of-that-name/d", "to": "d"}]
+    assert check_inputs(spec(inputs=inputs), tmp_path) == [
+        r"inputs[0]: cannot be read: /a\x00b: embedded null byte",
+        "inputs[1]: is not a valid URL: file://[x/c",
+        "inputs[2]: nobody here has the home folder of '~nobody-of-that-name/d'",
+    ]
+
+
 def test_each_bad_output_is_one_line_with_its_place() -> None:
     outputs = ["a", {"path": "b", "to": "file:///x"}, {"path": "c", "to": "gs3://x"}, {"path": "d", "to": "http://x/"}]
     assert check_outputs(spec(outputs=outputs)) == [
-        "outputs[2]: nothing is known to store gs3://; known: file://",
-        "outputs[3]: nothing can be stored at http://; known: file://",
+        "outputs[2]: nothing is known to store gs3://; known: az://, file://, gs://, rclone://, s3://",
+        "outputs[3]: nothing can be stored at http://; known: az://, file://, gs://, rclone://, s3://",
     ]
 
 

@@ -126,6 +126,26 @@ async def test_a_job_made_up_by_hand_reads_only_what_its_worker_may_use(
         await stage_in(shell, with_recorded(house.attempt(["a"]), recorded), tell=silent, sizes=SMALL)
 
 
+@pytest.mark.parametrize("folder", [True, False])
+async def test_a_sum_that_is_none_leads_nowhere(
+    house: House, shell: Shell, depot: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: bool
+) -> None:
+    (tmp_path / "secret").write_text("s")
+    (depot / "objects").mkdir()
+    monkeypatch.setenv("HOWDAH_ALLOW_DATA", str(depot))
+    up = "../secret"
+    if folder:
+        entries = [Entry("a", 1, up)]
+        recorded = of_folder(0, entries)
+        recorded = recorded.model_copy(update={"at": place(str(depot), manifest_path(recorded.sha256))})
+        (depot / "manifests").mkdir()
+        Path(recorded.at or "").write_bytes(to_json(entries))
+    else:
+        recorded = Recorded(index=0, files=1, bytes=1, sha256=up, at=place(str(depot), object_path(up)))
+    with pytest.raises(DataError, match=r"is not what was put there|is no SHA-256"):
+        await stage_in(shell, with_recorded(house.attempt(["d"]), recorded), tell=silent, sizes=SMALL)
+
+
 async def test_the_list_is_text_that_people_can_read(house: House, depot: Path, tmp_path: Path) -> None:
     (house.base / "d").mkdir()
     (house.base / "d" / "a").write_text("1")

@@ -11,6 +11,7 @@ from threading import Event
 
 import pytest
 
+from howdah.activities.staging.curl import configuration
 from howdah.activities.staging.direct import Unable, download
 from howdah.activities.staging.inputs import Incoming
 from howdah.activities.staging.telling import Telling
@@ -30,6 +31,7 @@ from tests.storage.http_server import Page, Web, serving
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl (Debian: curl)")
 
 PART = ".howdah/incoming/abc.part"
+ELSEWHERE = "SSH_CONNECTION='127.0.0.1 5000 192.0.2.7 22'; export SSH_CONNECTION"
 SECRET = "canary-of-a-signature"
 
 
@@ -74,6 +76,33 @@ async def test_the_site_fetches_a_file_by_itself(house: House, shell: Shell, web
     assert part_of(house).read_bytes() == body
     assert left(house) == ["abc.part"]
     assert told[-1].bytes_done == len(body)
+
+
+async def test_a_url_of_the_workers_own_machine_is_not_asked_for_at_another(house: House, web: Web) -> None:
+    web.pages["/a"] = Page(b"x" * 2_000_000)
+    item, shell = await found(web, "/a"), Shell(LocalTransport(ForkSite(name="local")), prelude=ELSEWHERE)
+    asked = len(web.asked)
+    assert not await fetch(shell, house, item)
+    assert [how for how, _, _ in web.asked[asked:]] == ["HEAD"], (
+        "the worker looked for redirects; the site asked nobody"
+    )
+    assert left(house) == []
+    await shell.close()
+
+
+async def test_a_host_given_by_its_ipv6_address_is_asked_as_well(
+    house: House, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOWDAH_ALLOW_HOSTS", "127.0.0.1")
+    with serving() as web:  # the machine may have no IPv6: what is said to curl is looked at, and that it takes it
+        ticket = Ticket(web.url("/a"), host="::1", port=web.port, addresses=("::1",))
+        said = configuration(ticket, 3)
+        assert said is not None
+        assert b"resolve" not in said
+        assert b'noproxy = "*"' in said
+        web.pages["/a"] = Page(b"abc")
+        process = await asyncio.create_subprocess_exec("curl", "-q", "-s", "-K", "-", stdin=-1, stdout=-1)
+        assert (await process.communicate(said))[0] == b"abc"
 
 
 async def test_an_empty_file_needs_no_request(house: House, shell: Shell, web: Web) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from howdah.activities.staging import stage_in, stage_out
 from howdah.activities.staging.cache import Cache
+from howdah.activities.staging.rsync_out import Move, place, rsync_out
 from howdah.activities.storage import Source
 from howdah.activities.storage.file import FileStorage
 from howdah.activities.transports.local import LocalTransport
@@ -133,6 +134,23 @@ async def test_a_full_disk_at_home_is_told_and_nothing_half_is_left(
     assert caught.value.cause is FailureCause.QUOTA
     assert "huge" in caught.value.message
     assert set(snapshot(house.results)) <= {b"fits"}
+
+
+async def test_a_disk_that_is_full_after_rsync_is_told_with_the_file(
+    house: House, small_disk: Path, shell: Shell
+) -> None:
+    brought = small_disk / ".howdah-key.rsync"
+    brought.mkdir()
+    (brought / "file").write_bytes(b"x")
+    with suppress(OSError):
+        for number in range(100):
+            (small_disk / str(number)).touch()
+    with pytest.raises(DataError, match="deep/file") as caught:
+        await place(brought, [Move("file", small_disk, "deep/file", 0o644)])
+    assert caught.value.cause is FailureCause.QUOTA
+    with pytest.raises(DataError) as caught:
+        await rsync_out(shell, house.attempt(), ["file"], brought / "deeper")
+    assert caught.value.cause is FailureCause.QUOTA
 
 
 async def test_a_disk_at_home_without_inodes_is_told_with_a_file(house: House, small_disk: Path, shell: Shell) -> None:

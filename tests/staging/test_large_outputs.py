@@ -1,9 +1,12 @@
 """Large outputs: resumed by blocks, in lanes, with their holes, and nothing believed that was not verified."""
 
+import errno
+import fcntl
 import filecmp
 import hashlib
 import os
 import random
+import shutil
 import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
@@ -16,8 +19,10 @@ from hypothesis import strategies as st
 from howdah.activities.staging import stage_out
 from howdah.activities.staging.blocks import Range
 from howdah.activities.staging.holes import without_holes
+from howdah.activities.staging.scripts import outgoing
 from howdah.activities.staging.untar import pieces
 from howdah.activities.storage.file import FileStorage
+from howdah.activities.storage.unfinished import UnfinishedFile
 from howdah.activities.transports.local import LocalTransport
 from howdah.activities.transports.shell import Shell
 from howdah.errors import DataError, SiteError
@@ -171,6 +176,90 @@ async def test_a_sparse_file_stays_sparse_and_its_holes_do_not_travel(house: Hou
     assert filecmp.cmp(big, home, shallow=False)
     assert home.stat().st_blocks * 512 <= 2 << 20
     assert counting.came < 3 << 20
+
+
+async def test_data_that_the_site_takes_for_a_hole_come_all_the_same(house: House, tmp_path: Path) -> None:
+    """As on file systems that have not written the data out yet: tar tells of one hole and nothing else."""
+    (tmp_path / "big").touch()
+    os.truncate(tmp_path / "big", 1 << 20)
+    real = shutil.which("tar")
+    program = f"""#!/bin/sh
+case " $* " in *" -S "*) cat >/dev/null; cd {tmp_path}; exec {real} -c -S -b 1 --format=gnu -f - ./big ;; esac
+exec {real} "$@"
+"""
+    (tmp_path / "tar").write_text(program)
+    (tmp_path / "tar").chmod(0o755)
+    with (house.folder / "big").open("wb") as file:
+        file.truncate(1 << 20)
+        file.seek(300_000)
+        file.write(b"data")
+    liar = Shell(LocalTransport(ForkSite(name="local")), prelude=f"PATH={tmp_path}:$PATH")
+    try:
+        await stage_out(liar, house.collect(["big"]), tell=silent, sizes=SIZES)
+    finally:
+        await liar.close()
+    assert snapshot(house.results) == snapshot(house.folder)
+
+
+async def test_no_more_is_read_of_an_endless_file_than_was_asked_for(house: House, shell: Shell) -> None:
+    (house.folder / "big").symlink_to("/dev/zero")
+    stream = shell.receive(outgoing.part(house.attempt(), 100, 5000), data=b"./big\0")
+    assert b"".join([chunk async for chunk in stream]) == bytes(5000)
+
+
+async def test_without_locks_two_writers_of_the_same_content_both_end_well(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    storage, content = FileStorage(), os.urandom(3 * BLOCK)
+    digest = hashlib.sha256(content).hexdigest()
+    both = [await storage.begin(str(house.results), "big", size=len(content), sha256=digest) for _ in range(2)]
+    for file in both:
+        await file.write_at(0, content)
+    for file in both:
+        await file.commit(0o640)
+    assert (house.results / "big").read_bytes() == content
+    assert not parts(house)
+
+
+async def test_what_was_left_of_a_large_file_goes_when_it_comes_as_a_small_one(house: House, shell: Shell) -> None:
+    await left_unfinished(house, b"old" * 5000, b"old" * 1000)
+    write(house, 10)
+    (house.results / ".howdah-of-somebody-else.part").touch()
+    await stage_out(shell, house.collect(["big"]), tell=silent, sizes=SIZES)
+    assert [part.name for part in parts(house)] == [".howdah-of-somebody-else.part"]
+
+
+async def test_a_folder_of_many_large_results_is_listed_once(
+    house: House, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        (house.folder / f"big{number}").write_bytes(os.urandom(5000))
+    listed: list[str] = []
+    listdir = os.listdir
+
+    def count(folder: int) -> list[str]:
+        listed.append(str(Path(f"/proc/self/fd/{folder}").readlink()))
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", count)
+    await stage_out(shell, house.collect(["*"]), tell=silent, sizes=replace(SIZES, at_once=1))
+    assert listed.count(str(house.results)) == 1
+
+
+async def test_a_sum_of_a_large_file_can_be_stopped(house: House) -> None:
+    content = os.urandom(3 * BLOCK)
+    digest = hashlib.sha256(content).hexdigest()
+    house.results.mkdir(parents=True)
+    file = UnfinishedFile(house.results, "big", len(content), digest)
+    file.write_at(0, content)
+    assert file.sha256() == digest
+    file.stop()
+    assert file.sha256() == hashlib.sha256().hexdigest()
+    file.close(keep=False)
 
 
 async def test_zeros_that_are_written_into_a_hole_take_no_room_and_others_are_overwritten(house: House) -> None:

@@ -21,7 +21,7 @@ SIZES = replace(SMALL, block=64 << 10, lanes=3, lanes_from=500_000)
 SIZE = 3_000_000
 DEATHS = 4
 LOST = 1_300_000
-"""Bytes that two lanes lose at most: a block each, what dd holds until it has 256 KiB, and what pipes hold."""
+"""Bytes that two lanes lose at most: a block each, and what pipes hold."""
 PLENTY = 1 << 40
 
 

@@ -1,10 +1,12 @@
 """Outputs on their way home, through a real shell on this machine."""
 
+import asyncio
 import hashlib
 import json
 import os
 import shutil
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,8 @@ from typing import Any
 import pytest
 
 from howdah.activities.staging import Sizes, stage_out
-from howdah.activities.staging.choosing import destination
-from howdah.activities.staging.listing import Found, look_again
+from howdah.activities.staging.choosing import choose, destination
+from howdah.activities.staging.listing import FOLDER, Found, Listing, look_again
 from howdah.activities.storage.file import FileStorage
 from howdah.activities.transports.shell import Shell
 from howdah.errors import DataError
@@ -22,7 +24,8 @@ from howdah.models.job import Attempt
 from howdah.models.printable import unprintable
 from howdah.models.progress import Live
 from howdah.models.sites import Limits
-from tests.staging.house import ENDED_BADLY, SMALL, House, names, silent, snapshot
+from howdah.models.spec import Output
+from tests.staging.house import ENDED_BADLY, ENDED_WELL, SMALL, House, names, silent, snapshot
 
 
 def write(house: House, **files: int) -> None:
@@ -255,6 +258,28 @@ async def test_a_file_that_vanishes_meanwhile_is_an_error_of_a_good_job_only(
     assert "b: it vanished" in collected.warnings[0]
 
 
+@pytest.mark.parametrize("size", [10, 5000])
+async def test_what_comes_through_a_folder_that_became_a_link_is_not_taken_for_the_jobs(
+    house: House, shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    write(house, d__a=size, d__b=size)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a").write_bytes(bytes(size))
+    sizes = FileStorage.sizes
+
+    async def swap_first(self: FileStorage, address: str, paths: Sequence[str]) -> list[int | None]:
+        if not (house.folder / "d").is_symlink():
+            (house.folder / "d").rename(house.folder / "was-d")
+            (house.folder / "d").symlink_to(outside)
+        return await sizes(self, address, paths)
+
+    monkeypatch.setattr(FileStorage, "sizes", swap_first)
+    with pytest.raises(DataError, match="d/a: it vanished"):
+        await stage_out(shell, house.collect(["d"]), tell=silent, sizes=SMALL)
+    assert not (house.results / ".howdah" / "outputs.json").exists()
+
+
 async def test_the_record_is_bounded_and_the_files_are_not(house: House, shell: Shell) -> None:
     write(house, **{f"f{number}": 1 for number in range(20)})
     collected = await stage_out(shell, house.collect(["*"]), tell=silent, sizes=Sizes(recorded=5))
@@ -270,6 +295,81 @@ async def test_a_folder_with_too_many_files_is_refused(
     write(house, **{f"f{number}": 1 for number in range(11)})
     with pytest.raises(DataError, match="more than 10 files"):
         await stage_out(shell, house.collect(["f1"]), tell=silent)
+
+
+async def test_a_failed_job_with_too_many_files_brings_its_own_words(
+    house: House, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("howdah.activities.staging.listing.MOST_ENTRIES", 10)
+    write(house, **{f"f{number}": 1 for number in range(11)})
+    (house.folder / ".howdah" / "stderr").write_text("why")
+    collected = await stage_out(shell, house.collect(["f1"], ENDED_BADLY), tell=silent)
+    assert (house.results / "stderr.txt").read_text() == "why"
+    assert [output.path for output in collected.outputs] == ["stderr.txt"]
+    assert "more than 10 files" in collected.warnings[0]
+
+
+async def test_a_name_that_no_program_can_open_does_not_keep_the_others(house: House, shell: Shell) -> None:
+    write(house, a=10, big=5000)
+    deep, at = "d" * 250, os.open(house.folder, os.O_RDONLY)
+    for _ in range(550):
+        os.mkdir(deep, dir_fd=at)
+        above, at = at, os.open(deep, os.O_RDONLY, dir_fd=at)
+        os.close(above)
+    os.close(os.open("file", os.O_CREAT, dir_fd=at))
+    os.close(at)
+    try:
+        with pytest.raises(DataError, match="its name is longer"):
+            await stage_out(shell, house.collect(["*"]), tell=silent, sizes=SMALL)
+    finally:  # Python's own ways to remove a folder do not go as deep
+        await asyncio.to_thread(subprocess.run, ["rm", "-r", str(house.folder / deep)], check=True)
+    assert {b"a", b"big"} <= snapshot(house.results).keys()
+
+
+def test_a_folder_that_nobody_could_look_into_is_not_taken_for_an_empty_one() -> None:
+    complaints = "find: './d/it\\'s\\303\\251': Permission denied\nfind: './d/gone': No such file or directory"
+    entries = [Found(path, FOLDER) for path in ("d", "d/it'sé", "d/gone", "d/empty")]
+    choice = choose(Listing(tuple(entries), complaints), [Output(path="d")], folder="/site", results="/home")
+    assert choice.unread == ["d/it'sé"]
+    assert [item.path for item in choice.items] == ["d/empty", "d/gone"]
+    assert Listing((), "find: `./d': Input/output error").unread == {"d"}
+
+
+async def test_what_changes_meanwhile_is_counted_once(
+    house: House, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(house, a=10, big=5000)
+    looks = 0
+
+    async def change_and_look(shell: Shell, attempt: Attempt, paths: Iterable[str]) -> dict[str, Found]:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            write(house, a=10, big=5000)
+        return await look_again(shell, attempt, paths)
+
+    monkeypatch.setattr("howdah.activities.staging.fetching.look_again", change_and_look)
+    told: list[Live] = []
+    await stage_out(shell, house.collect(["*"]), tell=told.append, sizes=SMALL)
+    assert (told[-1].files_done, told[-1].bytes_done) == (2, 5010)
+
+
+async def test_what_is_right_but_for_its_permissions_gets_them(house: House, shell: Shell) -> None:
+    write(house, a=10, big=5000)
+    for mode in (0o640, 0o755):
+        for name in ("a", "big"):
+            (house.folder / name).chmod(mode)
+        await stage_out(shell, house.collect(["*"]), tell=silent, sizes=SMALL)
+        assert snapshot(house.results) == snapshot(house.folder)
+
+
+async def test_a_look_at_a_job_does_not_replace_the_list_of_all_that_came(house: House, shell: Shell) -> None:
+    write(house, a=10, b=20)
+    at = house.results / ".howdah" / "outputs.json"
+    for status, pattern, complete in ((ENDED_BADLY, "b", False), (ENDED_WELL, "*", True), (ENDED_BADLY, "a", True)):
+        await stage_out(shell, house.collect([pattern], status), tell=silent)
+        assert json.loads(at.read_text())["complete"] is complete
+    assert len(json.loads(at.read_text())["files"]) == 2
 
 
 async def test_progress_is_told_and_reaches_the_total(house: House, shell: Shell) -> None:
@@ -372,6 +472,7 @@ async def test_small_files_that_a_killed_process_left_aside_are_removed(house: H
     left = house.results / ".howdah" / "tray-0123"
     left.mkdir(parents=True)
     (left / "0").write_text("half")
+    left.with_name("tray-0123.lock").touch()
     write(house, a=10)
     await stage_out(shell, house.collect(["a"]), tell=silent)
     assert names(house.results / ".howdah") == ["outputs.json"]
@@ -391,6 +492,21 @@ async def test_small_files_that_a_killed_process_left_aside_are_removed(house: H
 )
 def test_where_outputs_go(to: str | None, results: str, wanted: tuple[str, str]) -> None:
     assert destination(to, results) == wanted
+
+
+@pytest.mark.parametrize(
+    ("to", "results"),
+    [
+        (".howdah", "/r"),
+        ("./x/../.howdah/y", "/r/"),
+        ("/r/.howdah", "/r"),
+        (".howdah", "s3://b/r"),
+        ("s3://b/.howdah/x", "s3://b"),
+    ],
+)
+def test_no_output_gets_into_howdahs_own_corner_of_the_results(to: str, results: str) -> None:
+    with pytest.raises(DataError, match="belongs to howdah"):
+        destination(to, results)
 
 
 def test_a_relative_destination_never_leaves_results_at_a_url() -> None:

@@ -1,6 +1,7 @@
 """Whatever goes in comes out byte for byte, or is refused by name."""
 
 import os
+import stat
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +65,7 @@ def build(root: Path, tree: Tree) -> None:
 
 
 def pipes(root: Path) -> set[bytes]:
-    return {os.fsencode(path.relative_to(root)) for path in root.rglob("*") if path.is_fifo()}
+    return {os.fsencode(path.relative_to(root)) for path in root.rglob("*") if stat.S_ISFIFO(path.lstat().st_mode)}
 
 
 def bad_links(root: Path) -> set[bytes]:
@@ -120,6 +121,7 @@ async def test_any_tree_of_files_goes_in_and_comes_out(tree: Tree, tmp_path_fact
 @often
 @given(tree=any_tree)
 @example(tree={b"a": b"b", b"b": b"a"})
+@example(tree={b"a": b"b", b"b": PIPE})
 @example(tree={b"c/a": b"../../x", b"c/b": PIPE, b"fine": (1, 0o644)})
 async def test_a_tree_with_links_and_pipes_goes_in_and_comes_out_or_is_refused_by_name(
     tree: Tree, tmp_path_factory: pytest.TempPathFactory
@@ -145,6 +147,7 @@ async def test_a_tree_with_links_and_pipes_goes_in_and_comes_out_or_is_refused_b
 
 @often
 @given(tree=any_tree)
+@example(tree={b"c/a": PIPE, b"b": b"c/a"})
 @example(tree={b"a": PIPE, b"b": b"a", b"c/a": b"../../.howdah/key", b"c/c": (1001, 0o644)})
 async def test_whatever_a_job_leaves_comes_home_or_is_named(
     tree: Tree, tmp_path_factory: pytest.TempPathFactory
@@ -152,12 +155,12 @@ async def test_whatever_a_job_leaves_comes_home_or_is_named(
     house, shell = House.built(tmp_path_factory.mktemp("trip")), Shell(LocalTransport(ForkSite(name="local")))
     root = house.folder / "tree"
     build(root, tree)
-    unfit = pipes(root) | bad_links(root)
-    for path in pipes(root):
-        (root / os.fsdecode(path)).rename(house.folder / "aside")
-        (house.folder / "aside").unlink()
+    special = pipes(root)
+    unfit = special | bad_links(root)
+    for path in special:  # whoever reads one would wait for ever
+        (root / os.fsdecode(path)).unlink()
     before = snapshot_of_all(root)
-    for path in unfit - set(before):
+    for path in special:
         os.mkfifo(root / os.fsdecode(path))
     home, warnings = await brought_home(house, shell)
     assert not unfit & set(home)

@@ -63,8 +63,8 @@ def serving(host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None =
 def _handler(web: Callable[[], Web]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            web().ranges.append(self.headers["range"] or "")  # before anything is answered: a test may look at once
             page = self._begin()
-            web().ranges.append(self.headers["range"] or "")
             start, end = self._range(page)
             body = page.body[start:end]
             half = len(body) // 2

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from howdah.activities.staging.local_file import LocalFile
 from howdah.activities.storage.allowed import ALLOW_DATA, check_allowed, permits
+from howdah.activities.storage.file import FileStorage
 from howdah.errors import DataError
 from howdah.models.causes import FailureCause
 
@@ -52,9 +54,15 @@ def test_what_is_one_of_the_places_or_below_is_allowed(address: str) -> None:
         "https://data.example.org.evil.org/a",
         "https://data.example.org@evil.org/a",
         "https://evil.org/https://data.example.org/",
+        "http://10.0.0.1:8080//a/b",
         "http://10.0.0.1:8080/a/../b",
         "http://10.0.0.1:8080/a/%2e%2e/b",
         "http://10.0.0.1:8080/a/%252e%252e/b",
+        "http://10.0.0.1:8080/a/..;x=1/b",
+        "http://10.0.0.1:8080/a/..\\b",
+        "http://10.0.0.1:8080/a/..%5Cb",
+        "http://10.0.0.1:8080?q/a/b",
+        "http://10.0.0.1:8080#q/a/b",
         "http://10.0.0.1:8080/ab",
         "http://10.0.0.1:99999999/a",
         "https://[::1/a",
@@ -98,3 +106,29 @@ def test_a_refusal_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(DataError) as caught:
             check_allowed(address)
         assert "canary" not in caught.value.message
+
+
+@pytest.mark.parametrize("address", ["https://[::1/x", "https://\u2100/x", "file://[x/etc", "file:///data/a%00b"])
+def test_what_is_no_address_at_all_is_refused_like_any_other(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv(ALLOW_DATA, "/data,https://data.example.org/")
+    with pytest.raises(DataError, match="not among the places"):
+        check_allowed(address)
+
+
+async def test_a_folder_that_becomes_a_link_after_it_was_looked_at_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    for folder in (inside / "a", outside):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("canary")
+    monkeypatch.setenv(ALLOW_DATA, str(inside))
+    storage = FileStorage()
+    [source] = await storage.find(str(inside / "a"), "a")
+    LocalFile(source.address).close()
+    (inside / "a").rename(inside / "b")
+    (inside / "a").symlink_to(outside)
+    with pytest.raises(DataError, match="not among the places"):
+        [chunk async for chunk in storage.read(source)]
+    with pytest.raises(DataError, match="not among the places"):
+        LocalFile(source.address)

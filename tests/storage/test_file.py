@@ -1,16 +1,21 @@
 """Plain paths: what is found, read and stored, and what is refused."""
 
 import asyncio
+import errno
 import os
+import threading
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from howdah.activities.storage import Source
+from howdah.activities.storage import Placed, Source
 from howdah.activities.storage.file import FileStorage, local_path
 from howdah.activities.storage.part import Part
+from howdah.activities.storage.tray import FileTray
+from howdah.activities.storage.uncut import uncut
+from howdah.activities.storage.unfinished import UnfinishedFile
 from howdah.errors import DataError
 from howdah.models.causes import FailureCause
 from tests.staging.house import names
@@ -131,6 +136,75 @@ async def test_a_cancelled_write_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert names(tmp_path) == []
+
+
+async def test_work_that_can_be_stopped_is_stopped_when_it_is_cancelled() -> None:
+    begun, stopped, seen = threading.Event(), threading.Event(), list[bool]()
+
+    def work() -> None:
+        begun.set()
+        seen.append(stopped.wait(30))
+
+    task = asyncio.create_task(uncut(work, stop=stopped.set))
+    await asyncio.to_thread(begun.wait)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert seen == [True]
+
+
+@pytest.mark.parametrize("large", [False, True])
+async def test_no_room_that_is_told_only_at_the_end_does_not_hide_why_it_was_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    """As on NFS, where close(2) may be the first to tell."""
+    file: Part | UnfinishedFile = UnfinishedFile(tmp_path, "a", 9, "0" * 64) if large else Part(tmp_path, "a")
+    file.write_at(0, b"x") if isinstance(file, UnfinishedFile) else file.write(b"x")
+    close, number = os.close, file._file
+
+    def full(file: int) -> None:
+        close(file)
+        if file == number:
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(os, "close", full)
+    file.close(keep=False) if isinstance(file, UnfinishedFile) else file.discard()
+    assert names(tmp_path) == []
+
+
+def test_a_tray_is_had_though_the_folder_for_it_is_removed_by_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listdir, others = os.listdir, [(tmp_path / ".howdah").rmdir]
+
+    def list_late(folder: int) -> list[str]:
+        if others:
+            others.pop()()
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", list_late)
+    tray = FileTray(tmp_path)
+    tray.put([(Placed(0, "a"), b"small")])
+    tray.place([Placed(0, "a")])
+    tray.close()
+    assert not others
+    assert (tmp_path / "a").read_bytes() == b"small"
+
+
+def test_trays_of_the_dead_are_removed_and_those_of_the_living_are_not(tmp_path: Path) -> None:
+    living, dead = FileTray(tmp_path), FileTray(tmp_path)
+    for tray in (living, dead):
+        tray.put([(Placed(0, "a"), b"small")])
+    os.close(dead._lock)  # as the kernel does with a killed process
+    os.close(dead._at)
+    assert len(names(tmp_path / ".howdah")) == 4
+    third = FileTray(tmp_path)
+    third.close()
+    assert len(names(tmp_path / ".howdah")) == 2
+    living.place([Placed(0, "a")])
+    living.close()
+    assert names(tmp_path / ".howdah") == []
+    assert (tmp_path / "a").read_bytes() == b"small"
 
 
 async def test_what_a_killed_writer_left_is_used_again(tmp_path: Path) -> None:

@@ -213,6 +213,19 @@ async def test_every_hop_of_a_redirect_is_judged_anew(monkeypatch: pytest.Monkey
         assert canary.asked == []
 
 
+@pytest.mark.parametrize("target", ["//[bad", "mailto:somebody"])
+async def test_a_redirect_to_what_is_no_url_is_the_end(web: Web, target: str) -> None:
+    web.pages["/a"] = Page(status=302, headers={"Location": target})
+    with pytest.raises(DataError, match="redirects to what is not a valid URL"):
+        await fetched(web.url("/a"))
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64, "xn--a"])
+async def test_a_host_that_cannot_have_that_name_is_refused(host: str) -> None:
+    with pytest.raises(DataError, match="not a valid URL"):
+        await fetched(f"http://{host}/a")
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "0x7f000001", "2130706433", "localhost", "①②⑦.0.0.1", "[::1]"])
 async def test_this_machine_is_not_asked_unless_it_is_allowed(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     monkeypatch.delenv("HOWDAH_ALLOW_HOSTS", raising=False)
@@ -248,6 +261,24 @@ async def test_a_name_that_changes_its_answer_gains_nothing(monkeypatch: pytest.
         with pytest.raises(DataError):
             await fetched(public.url("/a", "rebinding.test"))
         assert canary.asked == []
+
+
+async def test_the_host_that_is_resolved_is_the_one_that_is_asked_for(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python takes fass.de for the other spelling of this name, which is another domain."""
+    loop = asyncio.get_running_loop()
+    resolve = loop.getaddrinfo
+    resolved: set[str] = set()
+
+    async def noting(host: Any, *args: Any, **more: Any) -> Any:
+        resolved.add(host)
+        return await resolve("127.0.0.1", *args, **more)
+
+    monkeypatch.setattr(loop, "getaddrinfo", noting)
+    web.pages["/a"] = Page(b"abc")
+    assert await fetched(web.url("/a", "faß.de")) == b"abc"
+    assert {host.partition(":")[0] for _, _, host in web.asked} == {"xn--fa-hia.de"} == resolved - {"127.0.0.1"}
 
 
 @pytest.mark.parametrize(
@@ -317,6 +348,11 @@ def test_public_addresses_are_public(address: str) -> None:
             "::ffff:169.254.169.254",
             "64:ff9b::a9fe:a9fe",
             "64:ff9b:1::1",
+            "::127.0.0.1",
+            "::ffff:0:127.0.0.1",
+            "fec0::1",
+            "192.0.0.192",
+            "168.63.129.16",
             "2002:7f00:1::",
             "2001:0:1::1",
         ]

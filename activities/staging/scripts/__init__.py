@@ -15,6 +15,8 @@ NOT_STORED = 43
 """Exit code: could not be stored; standard output is what `df` says, standard error why."""
 DIFFERENT = 44
 """Exit code: what arrived is not what was sent."""
+UNSURE = 47
+"""Exit code: cut off, or another run of the same is at work; to be looked at anew."""
 
 INCOMING = ".howdah/incoming"
 

@@ -6,17 +6,28 @@ from howdah.models.job import Attempt
 GONE, REFUSED, NO_CURL, AT, ROOM_IS, ENDED = "gone", "refused", "nocurl", "at", "room", "ended"
 """The first words of the lines that go out."""
 
+_SAME_MACHINE = f"""
+set -- $SSH_CONNECTION
+case "${{1:-127.}} ${{3:-127.}}" in
+  "127."*" 127."* | "::1 ::1") ;;
+  *) echo {AT} 0; echo {ENDED} 7 0; exit 0 ;;
+esac
+"""
+"""7 is what curl ends with when it cannot connect."""
 
-def fetch(attempt: Attempt, part: str, tag: str, size: int) -> str:
+
+def fetch(attempt: Attempt, part: str, tag: str, size: int, *, loopback: bool = False) -> str:
     """curl's configuration comes in; lines go out.
 
     `at BYTES` first and then about once a second; `ended CODE BYTES` as the last, with curl's exit code; before it,
     when nothing more can be stored, `refused WORDS` and `room`, what `df` says. Or just `gone` or `nocurl`.
 
     What an earlier run left is gone on with only when it was fetched under the same `tag` (a word). Who does not hear
-    us any more stops the transfer: a second one may be on its way already.
+    us any more stops the transfer: a second one may be on its way already. `loopback`: the URL is of the worker's own
+    machine; elsewhere nothing is asked for, or the site's own loopback, where anybody may listen, would be.
     """
     return f"""{enter(attempt, f"echo {GONE}; exit 0")}
+{_SAME_MACHINE if loopback else ""}
 command -v curl >/dev/null 2>&1 || {{ echo {NO_CURL}; exit 0; }}
 exec 3<&0
 part={part} from={part}.from

@@ -11,6 +11,7 @@ from howdah.activities.staging.scripts import (
     ROOM,
     enter,
 )
+from howdah.activities.staging.scripts.cache import UNFINISHED
 from howdah.activities.staging.scripts.sums import SUM_OF
 from howdah.models.job import Attempt
 
@@ -25,15 +26,17 @@ _EACH = (
 
 
 def begin(attempt: Attempt) -> str:
-    """Out go `fresh` or `begun`, the room there is, and the names of parts that an earlier try left, a line each.
+    """Out go `fresh` or `begun`, the room there is, the KiB that unfinished files have of it (others' in the cache
+    among them), and the names of parts that an earlier try left, a line each.
 
     That the folder for what comes in is there tells that an earlier try has been here.
     """
     return f"""{enter(attempt)}
 if [ -L {INCOMING} ]; then rm -f {INCOMING}; fi
 if mkdir {INCOMING} 2>/dev/null; then echo fresh; else echo begun; fi
-rm -rf {INCOMING}/*.pack
-{ROOM}
+rm -rf {INCOMING}/*.pack {INCOMING}/*.copy
+echo "$({ROOM})"
+echo "$(du -sk {INCOMING} {UNFINISHED} 2>/dev/null | awk '{{ held += $1 }} END {{ print held + 0 }}')"
 ls {INCOMING} 2>/dev/null
 exit 0
 """

@@ -2,7 +2,7 @@
 
 import shlex
 
-from howdah.activities.staging.scripts import enter
+from howdah.activities.staging.scripts import NO_LINK_ON_THE_WAY, enter
 from howdah.activities.staging.scripts.sums import BLOCK_SUMS, SUM_OF
 from howdah.models.job import Attempt
 
@@ -25,11 +25,13 @@ exit 0
 
 
 def again(attempt: Attempt) -> str:
-    """Names come in; fields as of `listing` go out for those that are still there."""
+    """Names come in; fields as of `listing` go out for those that are still there, with no link on the way to them."""
+    clear = f"""{NO_LINK_ON_THE_WAY}
+for name; do open_way "$name" >&2 && printf '%s\\0' "$name"; done; :"""
     look = f"""find "$@" -maxdepth 0 -printf '{_FOUND}%p\\0' 2>/dev/null; :"""
     return f"""{enter(attempt)}
 printf 'there\\0'
-xargs -0 -r sh -c {shlex.quote(look)} sh
+xargs -0 -r sh -c {shlex.quote(clear)} sh 2>/dev/null | xargs -0 -r sh -c {shlex.quote(look)} sh
 printf 'end\\0\\0'
 exit 0
 """
@@ -95,15 +97,8 @@ MAP = 64 << 10
 
 
 def part(attempt: Attempt, start: int, size: int) -> str:
-    """The name of one file comes in; `size` of its bytes from `start` on go out."""
-    read = f'exec dd if="$1" bs=1M iflag=skip_bytes,count_bytes skip={start} count={size} status=none'
+    """The name of one file comes in; `size` of its bytes from `start` on go out, and never more if it grows."""
+    read = f'exec dd if="$1" bs=1M iflag=skip_bytes,count_bytes,fullblock skip={start} count={size} status=none'
     return f"""{enter(attempt)}
 xargs -0 sh -c {shlex.quote(read)} sh
-"""
-
-
-def content(attempt: Attempt) -> str:
-    """The name of one file comes in; its bytes go out."""
-    return f"""{enter(attempt)}
-xargs -0 cat --
 """

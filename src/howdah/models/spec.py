@@ -42,7 +42,7 @@ class Keep(StrEnum):
 
 
 def _no_password(place: str) -> str:
-    if re.match(r"[a-z][a-z0-9+.-]*://[^/]*@", place, re.IGNORECASE):
+    if re.match(r"[a-z][a-z0-9+.-]*://[^/?#]*@", place, re.IGNORECASE):
         raise ValueError("must not hold a user name or password; specs are stored and shown")
     return place
 
