@@ -6,7 +6,9 @@ Everything is on this machine: a private sshd, once directly and once behind a p
 40 ms; data are random and lie on a tmpfs where there is room. In each round every tool has its turn, in an order that
 rotates; the median counts. howdah's steps are carried out by a worker process of its own, through its own SSH
 transport and with a site's defaults: once on the connection that a worker has anyway, once with the login in the
-time. The others' programs log in each time, as they have to. What howdah moved is compared byte for byte.
+time. The inputs were recorded before, as `howdah start` does once for all attempts; what that took is told. The
+others' programs log in each time, as they have to. What howdah moved is compared byte for byte. Before each turn the
+memory that it will need is used once, or whoever comes first would pay for it.
 
 Exit code 0 if all arrived and every target is met.
 """
@@ -21,11 +23,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.staging_data import MIB, differs, many_files, one_file, touch
+from benchmarks.staging_data import MIB, differs, many_files, one_file, touch, use_memory
 from benchmarks.staging_table import OURS, Course, Result, as_json, table
 from benchmarks.staging_tools import TOOLS, Tool, Way
+from howdah.cli.memo import Memo
+from howdah.cli.recording import find_local, know
 from howdah.models.batch import BatchState, BatchStatus
-from howdah.models.job import Attempt, Collect
+from howdah.models.job import Attempt, Collect, Recorded
 from howdah.models.sites import ForkSite
 from howdah.steps import batch
 from howdah.testing.jobs import attempt_at
@@ -37,7 +41,9 @@ WITH_LOGIN = "howdah + login"
 DELAY = 0.02
 """Seconds, each way."""
 NEEDED = 6 << 30
-"""Bytes for the largest input three times over, with room to spare."""
+"""Bytes for the largest input and its copies, with room to spare."""
+COPIES = 3
+"""Of the input: in the site's cache, in the job's folder, at home."""
 ENDED = BatchStatus(state=BatchState.COMPLETED, exit_code=0)
 
 
@@ -79,10 +85,12 @@ class Race:
                 **({"cache": cache} if cache else {}),
             }
         )
+        self._recorded: tuple[Recorded, ...] = ()
         self.result = Result(course)
 
     async def run(self, rounds: int, tools: list[Tool]) -> Result:
         await asyncio.to_thread(self._course.fill, self._source)
+        await self._record()
         async with StepWorker(self._config) as worker:
             runners = [lambda: self._howdah(worker), *(self._other(tool) for tool in tools)]
             for number in range(rounds):
@@ -94,6 +102,7 @@ class Race:
     def _other(self, tool: Tool) -> Callable[[], "asyncio.Future[None]"]:
         async def run() -> None:
             with _fresh(self._site, self._home):
+                await self._warm()
                 await self._command(tool.name, "in", tool.put(self._way, self._source, self._site))
                 await self._command(tool.name, "out", tool.get(self._way, self._site / "data", self._home))
 
@@ -111,14 +120,29 @@ class Race:
         for tool in (OURS, WITH_LOGIN):
             with _fresh(self._scratch, self._home):
                 await asyncio.to_thread(touch, self._source)
+                await self._warm()
                 attempt = await worker.prepare(self._attempt())
                 await self._steps(worker, tool, attempt)
 
+    async def _record(self) -> None:
+        began = time.perf_counter()
+        found = await find_local(self._attempt().job.spec, self._source.parent)
+        known = await know(found, lambda live: None, Memo(self._source.parent / "digests.db"))
+        self._recorded = tuple(one.recorded for one in known)
+        self.result.recording = time.perf_counter() - began
+
+    async def _warm(self) -> None:
+        size = sum(path.stat().st_size for path in self._source.rglob("*") if path.is_file())
+        await asyncio.to_thread(use_memory, self._source.parent / "warm", COPIES * size)
+
     def _attempt(self) -> Attempt:
-        source = self._source
-        return attempt_at(
-            "far", base=str(source.parent), results=str(self._home), inputs=[source.name], outputs=[source.name]
-        )
+        source, name = self._source, self._source.name
+        files = list(source.iterdir())
+        one = f"{name}/{files[0].name}" if len(files) == 1 and files[0].is_file() else name
+        inputs = [{"from": one, "to": one}]
+        attempt = attempt_at("far", base=str(source.parent), results=str(self._home), inputs=inputs, outputs=[name])
+        job = attempt.job.model_copy(update={"recorded": self._recorded})
+        return attempt.model_copy(update={"job": job})
 
     async def _steps(self, worker: StepWorker, tool: str, attempt: Attempt) -> None:
         if tool == WITH_LOGIN:

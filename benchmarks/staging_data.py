@@ -51,3 +51,11 @@ def touch(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
             os.utime(path)
+
+
+def use_memory(file: Path, size: int) -> None:
+    """Write `size` bytes and remove them: on a tmpfs of a virtual machine the first use of memory takes longest."""
+    with file.open("wb") as stream:
+        for _ in range(size // MIB):
+            stream.write(bytes(MIB))
+    file.unlink()

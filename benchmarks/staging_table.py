@@ -34,6 +34,8 @@ class Result:
     times: Times = field(default_factory=lambda: defaultdict(list))
     memory: int = 0
     """The most bytes that howdah's worker ever had."""
+    recording: float = 0.0
+    """Seconds that it took to record the inputs before the start."""
 
     def median(self, tool: str, way: str) -> float:
         return statistics.median(self.times[tool, way])
@@ -63,6 +65,7 @@ def table(results: list[Result]) -> Iterator[str]:
             yield f"  {tool:16}{cells[0]}  {cells[1]}"
         if course.without:
             yield f"  left out, for they would take minutes: {', '.join(course.without)}"
+        yield f"  recording the inputs, once before the start: {result.recording:.2f} s"
         yield f"  most memory of howdah's worker: {result.memory >> 20} MiB"
         yield f"  target {'met' if result.meets_its_target else 'MISSED'}"
 
@@ -81,6 +84,7 @@ def as_json(results: list[Result]) -> str:
                 "limit": result.course.limit,
                 "met": result.meets_its_target,
                 "memory": result.memory,
+                "recording": result.recording,
                 "seconds": {f"{tool} {way}": times for (tool, way), times in result.times.items()},
             }
             for result in results

@@ -149,7 +149,7 @@ class _Bringing:
 
     async def _stream(self, one: Came) -> bool:
         storage, source = await self._source(one)
-        file = await self._home.begin(self._to, one.path, size=one.size, sha256=one.sha256)
+        file = await self._home.begin(self._to, one.path, size=one.size, version=one.sha256)
         keep = True
         try:
             start = whole_blocks(await file.blocks(self._sizes.block), self._sizes.block)

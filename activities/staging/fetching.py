@@ -1,15 +1,17 @@
 """One run of stage_out: files on their way home, each compared with the sum the site computed."""
 
+import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from howdah.activities.staging import by_rsync
 from howdah.activities.staging.choosing import Item
-from howdah.activities.staging.fetching_large import Different, fetch_large
+from howdah.activities.staging.fetching_large import Different, Unreadable, fetch_large
 from howdah.activities.staging.fetching_small import Pack
 from howdah.activities.staging.inputs import scheme_of, storage_of
 from howdah.activities.staging.listing import FILE, look_again
@@ -19,6 +21,7 @@ from howdah.activities.staging.there import location_of, sizes_at_home, sums_at_
 from howdah.activities.staging.together import AT_ONCE, few_at_once, together
 from howdah.activities.staging.trip import Arrival, Trip, name_of
 from howdah.activities.storage import Batched, Owned, Storage
+from howdah.errors import OutcomeUnknown
 from howdah.models.printable import printable
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -184,20 +187,38 @@ class Fetching:
             yield partial(self._fetch_group, group)
 
     async def _fetch_group(self, items: Sequence[Item]) -> None:
+        """The site computes the sums while the first bytes travel."""
         unknown = [item for item in items if name_of(item.found) not in self._sums]
-        await self._ask_sums(unknown)
-        readable = [item for item in items if name_of(item.found) in self._sums]
-        await few_at_once((partial(self._fetch_large, item) for item in readable), self._trip.sizes.at_once)
-
-    async def _fetch_large(self, item: Item) -> None:
-        wanted, place = self._sums[name_of(item.found)], (item.address, item.path)
-        trust = place not in self._were_different
+        asked = asyncio.ensure_future(self._ask_sums(unknown))
         try:
-            location = await fetch_large(self._trip, self.storage(item.address), item, wanted, trust_holes=trust)
+            await few_at_once((partial(self._fetch_large, item, asked) for item in items), self._trip.sizes.at_once)
+            await asked
+        finally:
+            asked.cancel()
+            await asyncio.wait([asked])
+
+    async def _fetch_large(self, item: Item, asked: "asyncio.Future[Any]") -> None:
+        async def wanted() -> str:
+            await asyncio.shield(asked)
+            if (digest := self._sums.get(name_of(item.found))) is None:
+                raise Unreadable
+            return digest
+
+        place = (item.address, item.path)
+        trust = place not in self._were_different
+        storage = self.storage(item.address)
+        try:
+            location, digest = await fetch_large(self._trip, storage, item, wanted, trust_holes=trust)
         except Different:
             self._were_different.add(place)
+        except Unreadable:
             return
-        self._home(Arrival(item, item.found.size, wanted, location), MOVED)
+        except OutcomeUnknown:
+            with suppress(Unreadable):
+                await wanted()  # it may know better what is wrong
+                raise
+        else:
+            self._home(Arrival(item, item.found.size, digest, location), MOVED)
 
     def _home(self, arrival: Arrival, how: str) -> None:
         item = arrival.item

@@ -1,13 +1,15 @@
 """A large file on its way home, by several lanes where it can go on in any order, and resumed by blocks."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from hashlib import sha256
 
 from howdah.activities.staging.blocks import Range, missing, shared_out
 from howdah.activities.staging.choosing import Item
+from howdah.activities.staging.following import Front, followed
 from howdah.activities.staging.holes import without_holes
+from howdah.activities.staging.listing import Found
 from howdah.activities.staging.names import as_data
 from howdah.activities.staging.scripts import outgoing
 from howdah.activities.staging.sizes import patience
@@ -17,42 +19,55 @@ from howdah.activities.staging.untar import pieces
 from howdah.activities.storage import Resumable, Storage, Unfinished
 from howdah.errors import DataError
 from howdah.models.causes import FailureCause
+from howdah.models.job import Attempt
 
 CHUNK = 1 << 20
 """Bytes written at once; so many of each lane may be lost with this process, beside its last block."""
-LONGEST = 128 << 20
+LONGEST = 64 << 20
 """Bytes in one stream, so that other jobs at the site get their turn in between."""
+Sum = Callable[[], Awaitable[str]]
+"""The SHA-256 that the site computes, perhaps while the bytes travel."""
 
 
 class Different(Exception):
     """The bytes that came are not those that were summed."""
 
 
-async def fetch_large(trip: Trip, storage: Storage, item: Item, wanted: str, *, trust_holes: bool = True) -> str:
-    """Returns the location. Raises Different when the content has not got the SHA-256 `wanted`.
+class Unreadable(Exception):
+    """The site could not sum it, so it cannot send it either."""
+
+
+async def fetch_large(
+    trip: Trip, storage: Storage, item: Item, wanted: Sum, *, trust_holes: bool = True
+) -> tuple[str, str]:
+    """Returns the location and the sum. Raises Different when the content has not got the SHA-256 `wanted`.
 
     `trust_holes`: what the site says are holes does not travel. Some file systems (ZFS before 2.2.2, Lustre) say so
     of data that they have not written out yet.
     """
     if isinstance(storage, Resumable):
         return await _resumed(trip, storage, item, wanted, trust_holes=trust_holes)
+    digest = await wanted()
     stream = trip.shell.receive(outgoing.part(trip.attempt, 0, item.found.size), data=_data(item))
-    async with aclosing(stream) as chunks, aclosing(_verified(trip, chunks, wanted)) as content:
-        return await storage.write(item.address, item.path, content, mode=item.found.mode, sha256=wanted)
+    async with aclosing(stream) as chunks, aclosing(_verified(trip, chunks, digest)) as content:
+        location = await storage.write(item.address, item.path, content, mode=item.found.mode, sha256=digest)
+        return location, digest
 
 
-async def _resumed(trip: Trip, storage: Resumable, item: Item, wanted: str, *, trust_holes: bool) -> str:
-    file = await storage.begin(item.address, item.path, size=item.found.size, sha256=wanted)
+async def _resumed(trip: Trip, storage: Resumable, item: Item, wanted: Sum, *, trust_holes: bool) -> tuple[str, str]:
+    version = version_of(trip.attempt, item.found)
+    file = await storage.begin(item.address, item.path, size=item.found.size, version=version)
     keep = True
     try:
         ranges = await _needed(trip, item, file, trust_holes=trust_holes)
         trip.telling.skipped(item.found.size - sum(part.size for part in ranges))
         await _travel(trip, item, file, ranges)
-        if await file.sha256() != wanted:
+        digest = await file.sha256()
+        if digest != await wanted():
             keep = False
             trip.telling.again(item.found.size)
             raise Different
-        return await file.commit(item.found.mode)
+        return await file.commit(item.found.mode), digest
     except DataError as error:
         keep = keep and error.cause != FailureCause.QUOTA  # a full disk is not helped by keeping it full
         raise
@@ -64,10 +79,12 @@ async def _travel(trip: Trip, item: Item, file: Unfinished, ranges: list[Range])
     lanes = trip.sizes.lanes if item.found.size >= trip.sizes.lanes_from else 1
     total = sum(part.size for part in ranges)
     shares = shared_out(ranges, max(lanes, -(-total // LONGEST)), trip.sizes.block)
-    await few_at_once((partial(_lane, trip, item, file, part) for part in shares), lanes)
+    front = Front(shares, item.found.size)
+    async with followed(file, front):
+        await few_at_once((partial(_lane, trip, item, file, front, part) for part in shares), lanes)
 
 
-async def _lane(trip: Trip, item: Item, file: Unfinished, part: Range) -> None:
+async def _lane(trip: Trip, item: Item, file: Unfinished, front: Front, part: Range) -> None:
     """What is missing at its end shows in the sum of the whole."""
     at, size, most = part.start, 0, min(CHUNK, trip.sizes.block)
     held: list[bytes] = []
@@ -79,7 +96,9 @@ async def _lane(trip: Trip, item: Item, file: Unfinished, part: Range) -> None:
             if size >= most:
                 await _put(trip, file, at, held)
                 at, size, held = at + size, 0, []
+                front.filled(part.start, at)
     await _put(trip, file, at, held)
+    front.filled(part.start, at + size)
     trip.telling.skipped(part.end - at - size)  # what did not come counts as well, until all is judged
 
 
@@ -124,6 +143,12 @@ async def _verified(trip: Trip, chunks: AsyncIterator[bytes], wanted: str) -> As
     if digest.hexdigest() != wanted:
         trip.telling.again(size)
         raise Different
+
+
+def version_of(attempt: Attempt, found: Found) -> str:
+    """This attempt's file as it was listed: its sum is not known yet. Pure."""
+    words = f"{attempt.key}\0{found.path}\0{found.size}\0{found.when}"
+    return sha256(words.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _data(item: Item) -> bytes:

@@ -123,7 +123,7 @@ class Filling:
         kept = Kept(source)
         try:
             async with aclosing(kept.chunks()) as chunks:
-                answer = await self._shell.send(script, chunks)
+                answer = await self._shell.send(script, chunks, idle=patience(self._item.source.size or 1 << 36))
         except Exception as error:
             raise kept.error or error from None
         if refused := refusal(answer, self._attempt, printable(self._item.path)):

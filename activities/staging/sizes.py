@@ -13,7 +13,7 @@ class Sizes:
     batch_bytes: int = 1 << 20
     batch_files: int = 500
     """What a thread reads in one go."""
-    block: int = 8 << 20
+    block: int = 4 << 20
     """A large file that was cut off goes on at the next whole block."""
     lanes: int = 4
     """Streams for one file, if it can be read from anywhere and is not below `lanes_from`."""

@@ -102,6 +102,10 @@ class Unfinished(Protocol):
 
     async def write_at(self, offset: int, data: bytes) -> None: ...
 
+    async def digest_to(self, offset: int) -> None:
+        """Read back what was not yet, up to `offset`: all before it is as it will be. For `sha256` in good time."""
+        ...
+
     async def sha256(self) -> str:
         """Of all that is there now, read back."""
         ...
@@ -119,8 +123,10 @@ class Unfinished(Protocol):
 class Resumable(Protocol):
     """A storage that can go on with a file where an earlier try was cut off."""
 
-    async def begin(self, address: str, path: str, *, size: int, sha256: str) -> Unfinished:
-        """`size` in bytes. What an earlier try left counts only if it was to become the same sum."""
+    async def begin(self, address: str, path: str, *, size: int, version: str) -> Unfinished:
+        """`size` in bytes. What an earlier try left counts only if it was to become the same `version`: a word that
+        tells one content of this path from another, such as its sum.
+        """
         ...
 
 

@@ -81,12 +81,12 @@ class FileStorage:
     async def sha256(self, address: str, path: str) -> str | None:
         return (await self.sums(address, [path]))[0]
 
-    async def begin(self, address: str, path: str, *, size: int, sha256: str) -> Unfinished:
+    async def begin(self, address: str, path: str, *, size: int, version: str) -> Unfinished:
         root = local_path(address)
         with storing(root, path):
             made: list[UnfinishedFile] = []
             try:
-                await uncut(lambda: made.append(UnfinishedFile(root, path, size, sha256, self._leftovers)))
+                await uncut(lambda: made.append(UnfinishedFile(root, path, size, version, self._leftovers)))
             except asyncio.CancelledError:
                 for file in made:
                     file.close(keep=True)
@@ -125,6 +125,9 @@ class _Unfinished:
 
     async def write_at(self, offset: int, data: bytes) -> None:
         await self._do(lambda: self._file.write_at(offset, data))
+
+    async def digest_to(self, offset: int) -> None:
+        await self._do(lambda: self._file.digest_to(offset))
 
     async def sha256(self) -> str:
         return await self._do(self._file.sha256)

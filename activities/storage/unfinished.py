@@ -1,6 +1,7 @@
 """A large file that is being stored in any order, and that a later try can go on with."""
 
 import errno
+import hashlib
 import os
 import secrets
 from hashlib import sha256
@@ -25,11 +26,12 @@ class UnfinishedFile:
     bytes; where the file system has locks, the second takes a name of its own instead.
     """
 
-    def __init__(self, root: Path, path: str, size: int, wanted: str, leftovers: Leftovers | None = None) -> None:
+    def __init__(self, root: Path, path: str, size: int, version: str, leftovers: Leftovers | None = None) -> None:
         self._root, self._path, self._size = root, path, size
-        self._name = f"{stem(path)}{wanted[:40]}.part"
+        self._name = f"{stem(path)}{version[:40]}.part"
         self._file = -1
         self._stopped = Event()
+        self._digest, self._digested = sha256(), 0
         with folder_of(root, path, make=True) as (folder, _):
             (leftovers or Leftovers()).remove([path], folder, but=self._name)
             self._file = self._opened(folder)
@@ -64,7 +66,12 @@ class UnfinishedFile:
     def sha256(self) -> str:
         """Of the whole file, read back."""
         os.ftruncate(self._file, self._size)
-        return self._sum(0, self._size)
+        self.digest_to(self._size)
+        return self._digest.hexdigest()
+
+    def digest_to(self, offset: int) -> None:
+        """One call at a time."""
+        self._digested = self._read_into(self._digest, self._digested, offset)
 
     def commit(self, mode: int) -> str:
         os.ftruncate(self._file, self._size)
@@ -80,7 +87,7 @@ class UnfinishedFile:
         if self._file < 0:
             return
         try:
-            if not keep:
+            if not keep or os.fstat(self._file).st_size == 0:
                 with folder_of(self._root, self._path) as (folder, _):
                     os.unlink(self._name, dir_fd=folder)
         except Exception:  # noqa: S110 - what cannot be removed is found and verified by the next try
@@ -120,7 +127,12 @@ class UnfinishedFile:
             return error.errno == errno.ENXIO  # nothing but a hole from here to the end, or beyond it
 
     def _sum(self, start: int, end: int) -> str:
-        digest, buffer = sha256(), memoryview(bytearray(CHUNK))
+        digest = sha256()
+        self._read_into(digest, start, end)
+        return digest.hexdigest()
+
+    def _read_into(self, digest: "hashlib._Hash", start: int, end: int) -> int:
+        buffer = memoryview(bytearray(CHUNK))
         while (
             start < end
             and not self._stopped.is_set()
@@ -128,4 +140,4 @@ class UnfinishedFile:
         ):
             digest.update(buffer[:count])
             start += count
-        return digest.hexdigest()
+        return start

@@ -78,6 +78,7 @@ class FrameReader:
         self._begin = f"\n{nonce} begin ".encode()
         self._end = f"\n{nonce} end ".encode()
         self._held = bytearray()
+        """What came before the frame began; later only what may become the end mark."""
         self.begun = False
         self.noise = b""
         self.runs_as: tuple[str, str] | None = None
@@ -92,10 +93,15 @@ class FrameReader:
         """The part of the body that is certain by now."""
         if self.code is not None:
             return b""
-        self._held += data
-        if not self.begun and not self._skip_noise():
-            return b""
-        return self._body()
+        if not self.begun:
+            self._held += data
+            if not self._skip_noise():
+                return b""
+            data = b""
+        if self._held:
+            data = bytes(self._held) + data
+            self._held.clear()
+        return self._body(data)
 
     def ended(self, code: int) -> None:
         """The command has ended with `code`: without a mark behind it, that is the script's own."""
@@ -113,22 +119,26 @@ class FrameReader:
             del self._held[: stop + 1]
         return self.begun
 
-    def _body(self) -> bytes:
-        """Hold back what may become the end mark."""
+    def _body(self, data: bytes) -> bytes:
+        """Hold back what may become the end mark. Most data are passed on as they came: copies cost time."""
         if self._open_ended:
-            return self._take(len(self._held))
-        at = self._held.find(self._end)
-        if at < 0:
-            return self._take(max(0, len(self._held) - len(self._end) + 1))
-        code, newline, _ = bytes(self._held[at + len(self._end) :]).partition(b"\n")
-        if newline:
-            self.code = int(code)
-        return self._take(at)
+            return data
+        at = data.find(self._end)
+        if at >= 0:
+            code, newline, _ = data[at + len(self._end) :].partition(b"\n")
+            if newline:
+                self.code = int(code)
+        else:
+            at = self._beginning_of_end(data)
+        self._held += data[at:]
+        return data if at == len(data) else data[:at]
 
-    def _take(self, count: int) -> bytes:
-        taken = bytes(self._held[:count])
-        del self._held[:count]
-        return taken
+    def _beginning_of_end(self, data: bytes) -> int:
+        """Where the end mark may have begun; the length of the data when it has not."""
+        at = data.find(b"\n", max(0, len(data) - len(self._end) + 1))
+        while at >= 0 and not self._end.startswith(data[at:]):
+            at = data.find(b"\n", at + 1)
+        return at if at >= 0 else len(data)
 
 
 def kill(group: str, connection: str) -> str:

@@ -1,12 +1,15 @@
 """What a command says, kept until somebody reads it."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 from howdah.errors import SiteError
 
 TOO_MUCH = 2 * 1024 * 1024
 """Bytes waiting to be read before the command is made to wait."""
+TINY = 1024
+"""Bytes. Pieces of less are put together, for each costs memory of its own."""
 TAIL = 64 * 1024
 
 
@@ -15,17 +18,22 @@ class Inbox:
 
     def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         self._pause, self._resume = pause, resume
-        self._data = bytearray()
+        self._data: deque[bytes] = deque()
+        self._size = 0
         self._news = asyncio.Event()
         self._paused = self._ended = self._discards = False
         self._error: SiteError | None = None
 
     def put(self, data: bytes) -> None:
-        if self._discards:
+        if self._discards or not data:
             return
-        self._data += data
+        if self._data and len(self._data[-1]) + len(data) <= TINY:
+            self._data[-1] += data
+        else:
+            self._data.append(data)
+        self._size += len(data)
         self._news.set()
-        if len(self._data) > TOO_MUCH and not self._paused:
+        if self._size > TOO_MUCH and not self._paused:
             self._paused = True
             self._pause()
 
@@ -39,6 +47,7 @@ class Inbox:
         """Nobody will read on: let the command speak to the wall instead of waiting."""
         self._discards = True
         self._data.clear()
+        self._size = 0
         self._go_on()
 
     async def read(self, most: int) -> bytes:
@@ -47,11 +56,23 @@ class Inbox:
             await self._news.wait()
         if not self._data and self._error:
             raise self._error
-        taken = bytes(self._data[:most])
-        del self._data[:most]
+        taken = self._take(most)
         if not self._data:
             self._go_on()
         return taken
+
+    def _take(self, most: int) -> bytes:
+        """Whole pieces as they came are joined once; only the last one may have to be cut."""
+        pieces, count = [], 0
+        while self._data and count < most:
+            piece = self._data.popleft()
+            if count + len(piece) > most:
+                self._data.appendleft(piece[most - count :])
+                piece = piece[: most - count]
+            pieces.append(piece)
+            count += len(piece)
+        self._size -= count
+        return b"".join(pieces)
 
     def _go_on(self) -> None:
         if self._paused:

@@ -89,7 +89,7 @@ async def test_a_large_file_that_was_cut_off_goes_on_where_it_stopped(
     content = os.urandom(100_000)
     wanted = await home(house, shell, results, large=content)
     file = await FileStorage().begin(
-        str(tmp_path / "to"), "large", size=len(content), sha256=hashlib.sha256(content).hexdigest()
+        str(tmp_path / "to"), "large", size=len(content), version=hashlib.sha256(content).hexdigest()
     )
     await file.write_at(0, content[:50_000])
     await file.close(keep=True)
@@ -114,7 +114,7 @@ async def test_an_unfinished_file_that_is_wrong_is_begun_anew(
     content = os.urandom(100_000)
     wanted = await home(house, shell, results, large=content)
     file = await FileStorage().begin(
-        str(tmp_path / "to"), "large", size=len(content), sha256=hashlib.sha256(content).hexdigest()
+        str(tmp_path / "to"), "large", size=len(content), version=hashlib.sha256(content).hexdigest()
     )
     await file.write_at(0, os.urandom(50_000))
     await file.close(keep=True)

@@ -51,7 +51,9 @@ def test_a_file_that_has_grown_too_large_is_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    "stream", [b"hello" * 200, tar.link("l", "target"), tar.folder("f"), b"\0" + b"x" * 600], ids=repr
+    "stream",
+    [b"hello" * 200, tar.link("l", "target"), tar.folder("f"), b"\0" + b"x" * 600],
+    ids=["words", "a link", "a folder", "a block of nothing"],
 )
 def test_what_is_no_stream_of_plain_files_is_noticed(stream: bytes) -> None:
     with pytest.raises(OutcomeUnknown):
