@@ -22,6 +22,8 @@ CROWDED = OPEN_CONNECT_FAILED
 """OpenSSH's answer when MaxSessions are open. It frees a session only after we have seen its command end."""
 SHORTEST, LONGEST = 0.02, 0.2
 """Seconds between two tries to open a session."""
+WINDOW = 8 << 20
+"""Bytes a session may be sent before we say that we have read some: 2 MiB is 50 MB/s over a round trip of 40 ms."""
 FAREWELL = 5.0
 
 
@@ -100,7 +102,9 @@ class SshTransport:
 async def _opened(connection: asyncssh.SSHClientConnection, command: str) -> SshChannel:
     """A session that opens after its caller has gone would stay open for ever: it is closed then."""
     opening = asyncio.ensure_future(
-        connection.create_session(SshChannel, command, encoding=None, request_pty=False, x11_forwarding=False)
+        connection.create_session(
+            SshChannel, command, encoding=None, request_pty=False, x11_forwarding=False, window=WINDOW
+        )
     )
     try:
         _, session = await asyncio.shield(opening)
