@@ -30,10 +30,17 @@ class LocalTransport:
 
     async def open(self, command: str) -> Channel:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(PRIVATE)}
-        try:
-            _, channel = await asyncio.get_running_loop().subprocess_exec(
+        starting = asyncio.ensure_future(
+            asyncio.get_running_loop().subprocess_exec(
                 LocalChannel, "/bin/sh", "-c", command, cwd="/", env=environment, start_new_session=True
             )
+        )
+        try:
+            _, channel = await asyncio.shield(starting)
+        except asyncio.CancelledError:  # cut off half-way it would leave its pipes open
+            with suppress(OSError):
+                (await starting)[0].close()
+            raise
         except OSError as error:  # no processes or descriptors left
             raise SiteUnreachable(f"This machine cannot start a command: {error.strerror}.") from error
         return channel

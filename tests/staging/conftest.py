@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from howdah.activities.transports.local import LocalTransport
 from howdah.activities.transports.shell import Shell
 from howdah.models.sites import ForkSite
+from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
 from tests.staging.house import House
 
 
@@ -35,3 +36,13 @@ async def shell_that() -> AsyncIterator[Callable[[str], Shell]]:
     yield make
     for shell in made:
         await shell.close()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[PrivateSshd]:
+    try:
+        find_sshd()
+    except SshdMissing as missing:
+        pytest.skip(str(missing))
+    with PrivateSshd(tmp_path / "sshd") as server:
+        yield server

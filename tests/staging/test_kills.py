@@ -1,7 +1,6 @@
 """A worker that is killed, or cut off, on its way through a real sshd: `benchmarks.staging_kills` in small."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,23 +8,13 @@ import pytest
 from howdah.activities.staging import Sizes
 from howdah.models.sites import ForkSite
 from howdah.testing.kills import Disturbed, How, StagingIn, StagingOut, Transfer
-from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
+from howdah.testing.sshd import PrivateSshd
 from howdah.testing.wire import Wire
 
 pytestmark = pytest.mark.sshd
 
 IN_SOCKETS = 12 << 20
 """Bytes that the kernel's buffers and SSH's windows may hold."""
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[PrivateSshd]:
-    try:
-        find_sshd()
-    except SshdMissing as missing:
-        pytest.skip(str(missing))
-    with PrivateSshd(tmp_path / "sshd") as server:
-        yield server
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -31,7 +31,7 @@ from howdah.errors import CredentialsRefused, DataError, SiteError
 from howdah.models.answers import Check
 from howdah.models.causes import FailureCause
 from howdah.models.sites import Site
-from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
+from howdah.testing.sshd import PrivateSshd
 from tests.staging.house import SMALL, House, files_of, silent, snapshot
 
 pytestmark = [
@@ -92,16 +92,6 @@ class _Counted:
         self._count.heard += len(data)
         self._count.spend()
         return data
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[PrivateSshd]:
-    try:
-        find_sshd()
-    except SshdMissing as missing:
-        pytest.skip(str(missing))
-    with PrivateSshd(tmp_path / "sshd") as server:
-        yield server
 
 
 @pytest.fixture

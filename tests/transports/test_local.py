@@ -1,6 +1,7 @@
 """This machine, held to the contract."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator
 
@@ -59,3 +60,20 @@ async def test_closing_ends_a_command_even_when_the_closing_is_cancelled(transpo
     await channel.wait()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_command_cancelled_while_it_starts_leaves_nothing_open(turns: int) -> None:
+    transport = LocalTransport(Site(name="local", kind="fork"))
+    await (await transport.open("true")).close()
+    before = len(os.listdir("/proc/self/fd"))
+    starting = asyncio.create_task(transport.open("sleep 60"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    starting.cancel()
+    await asyncio.wait([starting])
+    if not starting.cancelled():
+        await starting.result().close()
+    gc.collect()
+    await asyncio.sleep(0)
+    assert len(os.listdir("/proc/self/fd")) <= before
