@@ -1,6 +1,7 @@
 """A worker: polls task queues and carries out what comes, until it is told to stop."""
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -26,6 +27,11 @@ STICKY = seconds(5)
 _LOOK_AGAIN = 0.05
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """A connection that was cut is told of by whoever used it; this is said for each packet that was on its way."""
+    return record.msg != "socket.send() raised exception."
+
+
 async def serve(
     *,
     client: Client,
@@ -41,6 +47,7 @@ async def serve(
     Raises what a worker cannot go on after: let the process end then, and whoever keeps it start it again.
     """
     stop = stop or asyncio.Event()
+    logging.getLogger("asyncio").addFilter(_is_news)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
