@@ -35,6 +35,7 @@ class Filling:
     ) -> None:
         self._shell, self._attempt, self._sizes, self._telling = shell, attempt, sizes, telling
         self._item, self.path = item, path
+        self._block = sizes.block_of(item.source.size or 0)
         self.moved = 0
 
     async def fill(self, *, fresh: bool) -> Content:
@@ -60,14 +61,14 @@ class Filling:
         self.moved = 0
 
     async def _block_sums(self) -> list[str]:
-        script = parts.block_sums(self._attempt, self.path, self._sizes.block)
+        script = parts.block_sums(self._attempt, self.path, self._block)
         answer = await self._shell.send(script, _nothing(), idle=patience(self._item.source.size or 1 << 36))
         if refused := refusal(answer, self._attempt, printable(self._item.path)):
             raise refused
         return answer.out.split()
 
     async def _fill_from_anywhere(self, path: str, there: list[str]) -> Content:
-        block = self._sizes.block
+        block = self._block
         async with opened(path) as file:
             starts = range(0, min(len(there) * block, file.size), block)
             own = [await uncut(partial(file.block_sum, start, block)) for start in starts]
@@ -102,13 +103,13 @@ class Filling:
         async with aclosing(passing.chunks()) as chunks:
             source = _Cut(chunks)
             for number, known in enumerate(there):
-                data = await source.take(self._sizes.block)
+                data = await source.take(self._block)
                 if sha256(data).hexdigest() == known:
                     self._skipped(len(data))
                 elif data:
-                    await self._write(number * self._sizes.block, self._counted(_all_of(data)), fresh=False)
+                    await self._write(number * self._block, self._counted(_all_of(data)), fresh=False)
             if await source.more() or not passing.size:
-                start = len(there) * self._sizes.block
+                start = len(there) * self._block
                 await self._write(start, self._counted(source.rest()), fresh=not there)
         return passing.size, passing.sha256
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 
+MOST_BLOCKS = 500_000
+
+
 @dataclass(frozen=True)
 class Sizes:
     """In bytes and numbers of files. A file below `small` travels in a pack; one of unknown size by itself."""
@@ -27,6 +30,10 @@ class Sizes:
     recorded: int = 1000
     recorded_bytes: int = 256 * 1024
     """Files named in the answer, and how long all their names are at most: it has to fit into Temporal's 2 MiB."""
+
+    def block_of(self, size: int) -> int:
+        """The block of a file of `size` bytes: larger when the sums of all would be too long for one answer."""
+        return self.block * max(1, -(-size // (self.block * MOST_BLOCKS)))
 
 
 USUAL = Sizes()

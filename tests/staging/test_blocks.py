@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from howdah.activities.staging.blocks import missing, shared_out
 from howdah.activities.staging.digests import FRESH, Digests
 from howdah.activities.staging.local_file import LocalFile
+from howdah.activities.staging.sizes import USUAL
+from howdah.activities.transports.shell import LONGEST_ANSWER
 from howdah.errors import DataError
 from howdah.models.causes import FailureCause
 
@@ -95,3 +97,10 @@ def test_what_is_no_plain_file_is_not_read(tmp_path: Path, kind: str) -> None:
     with pytest.raises(DataError) as caught:
         LocalFile(str(path))
     assert caught.value.cause in (FailureCause.INPUT_CHANGED, FailureCause.INPUT_MISSING)
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 40, 1 << 44, (1 << 44) + 1])
+def test_the_sums_of_all_blocks_fit_into_an_answer_whatever_the_size(size: int) -> None:
+    block = USUAL.block_of(size)
+    assert block % USUAL.block == 0
+    assert 65 * -(-size // block) < LONGEST_ANSWER
