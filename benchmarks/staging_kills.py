@@ -55,7 +55,11 @@ async def _run(options: argparse.Namespace, place: Path) -> bool:
                 ssh_config=str(server.behind(wire.port)),
                 scratch=str(place / "scratch"),
             )
-            for transfer in (StagingIn(site, source), StagingOut(site, source, place / "home")):
+            transfers: dict[str, Transfer] = {
+                "in": StagingIn(site, source),
+                "out": StagingOut(site, source, place / "home"),
+            }
+            for transfer in (found for name, found in transfers.items() if options.only in (None, name)):
                 began = time.monotonic()
                 kills = await _hit(transfer, site, wire, options.kills, options.seed)
                 right = _told(kills, time.monotonic() - began) and right
@@ -89,6 +93,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=100, help="for each direction (default %(default)s)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=("in", "out"), help="one direction")
     return parser.parse_args()
 
 

@@ -27,6 +27,8 @@ from howdah.models.printable import printable
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 MOVED, RIGHT = "moved", "already right"
+_IN_FLIGHT = 8 << 20
+"""Bytes of a pack: of a far site several are on their way at once, each with an SSH window of its own."""
 _IN_MEMORY = 16 << 20
 """Bytes of a pack for a storage that takes one file after the other."""
 _LONGEST_NAME = 4095
@@ -169,8 +171,8 @@ class Fetching:
     def _packs(self, items: Sequence[Item]) -> Iterator[Work]:
         for address, inside in _by_address(items).items():
             storage, sizes = self.storage(address), self._trip.sizes
-            if not isinstance(storage, Batched):
-                sizes = replace(sizes, pack_bytes=min(sizes.pack_bytes, _IN_MEMORY))
+            most = _IN_FLIGHT if isinstance(storage, Batched) else _IN_MEMORY
+            sizes = replace(sizes, pack_bytes=min(sizes.pack_bytes, most))
             for pack in packed(inside, lambda item: item.found.size, sizes):
                 yield partial(self._fetch_pack, Pack(self._trip, storage, pack))
 

@@ -22,7 +22,7 @@ CROWDED = OPEN_CONNECT_FAILED
 """OpenSSH's answer when MaxSessions are open. It frees a session only after we have seen its command end."""
 SHORTEST, LONGEST = 0.02, 0.2
 """Seconds between two tries to open a session."""
-WINDOW = 8 << 20
+WINDOW = 4 << 20
 """Bytes a session may be sent before we say that we have read some: 2 MiB is 50 MB/s over a round trip of 40 ms."""
 FAREWELL = 5.0
 
