@@ -14,7 +14,7 @@ from howdah.activities.staging.choosing import Item
 from howdah.activities.staging.fetching_large import Different, Unreadable, fetch_large
 from howdah.activities.staging.fetching_small import Pack
 from howdah.activities.staging.inputs import scheme_of, storage_of
-from howdah.activities.staging.listing import FILE, look_again
+from howdah.activities.staging.listing import FILE, Found, look_again
 from howdah.activities.staging.outputs_manifest import Came
 from howdah.activities.staging.packs import packed
 from howdah.activities.staging.there import location_of, sizes_at_home, sums_at_home, sums_at_site
@@ -44,6 +44,7 @@ class Fetching:
         self._trip, self._rsync = trip, rsync
         self._storages: dict[str, Storage] = {}
         self._sums: dict[str, str] = {}
+        self._now: dict[str, Found] = {}
         self._words = ""
         self._were_different: set[tuple[str, str]] = set()
         self.came: dict[Item, Came] = {}
@@ -56,7 +57,7 @@ class Fetching:
         for _ in range(self._trip.sizes.tries):
             if not pending:
                 return
-            self._sums = {}
+            self._sums, self._now = {}, {}
             await self._round(pending)
             pending = await self._changed(pending)
         for item in pending:
@@ -179,6 +180,7 @@ class Fetching:
     async def _fetch_pack(self, pack: Pack) -> None:
         await pack.fetch()
         self._sums |= pack.sums
+        self._now |= pack.now
         self._words = pack.words or self._words
         for arrival in pack.arrivals:
             self._home(arrival, MOVED)
@@ -230,7 +232,8 @@ class Fetching:
 
     async def _changed(self, items: Sequence[Item]) -> list[Item]:
         """Those to be copied once more. What is gone, or cannot be read, is lost."""
-        now = await look_again(self._trip.shell, self._trip.attempt, {item.found.path for item in items})
+        unseen = {item.found.path for item in items} - self._now.keys()
+        now = self._now | (await look_again(self._trip.shell, self._trip.attempt, unseen) if unseen else {})
         again = []
         for item in items:
             found = now.get(item.found.path)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from howdah.activities.staging.choosing import Item
+from howdah.activities.staging.listing import Found, look_again
 from howdah.activities.staging.names import as_data
 from howdah.activities.staging.scripts import outgoing
 from howdah.activities.staging.sizes import patience
@@ -25,7 +26,8 @@ MARK = b"sums\n"
 class Pack:
     """All its files go to one `address`. What came is kept aside until the site has told the sums.
 
-    `arrivals` are home, `sums` the site's by name, `words` what it complained about.
+    `arrivals` are home, `sums` the site's by name, `words` what it complained about. `now` is how the files were
+    when all had been read, by path.
     """
 
     def __init__(self, trip: Trip, storage: Storage, items: Sequence[Item]) -> None:
@@ -34,16 +36,24 @@ class Pack:
         self.arrivals: list[Arrival] = []
         self.sums: dict[str, str] = {}
         self.words = ""
+        self.now: dict[str, Found] = {}
 
     async def fetch(self) -> None:
         async with _aside(self._storage, self._items) as aside:
             await self._receive(aside)
-            right = [number for number, (_, digest) in self._came.items() if digest == self._sum(number)]
-            locations = await aside.place([_placed(number, self._items[number]) for number in right], self._digests())
-            for number, location in zip(right, locations, strict=True):
-                size, digest = self._came.pop(number)
-                self.arrivals.append(Arrival(self._items[number], size, digest, location))
+            await together([self._look_again(), self._place(aside)])
         self._trip.telling.again(sum(size for size, _ in self._came.values()))
+
+    async def _look_again(self) -> None:
+        paths = {item.found.path for item in self._items}
+        self.now = await look_again(self._trip.shell, self._trip.attempt, paths)
+
+    async def _place(self, aside: "_Aside") -> None:
+        right = [number for number, (_, digest) in self._came.items() if digest == self._sum(number)]
+        locations = await aside.place([_placed(number, self._items[number]) for number in right], self._digests())
+        for number, location in zip(right, locations, strict=True):
+            size, digest = self._came.pop(number)
+            self.arrivals.append(Arrival(self._items[number], size, digest, location))
 
     def _sum(self, number: int) -> str | None:
         return self.sums.get(name_of(self._items[number].found))

@@ -228,7 +228,8 @@ async def test_a_file_that_changes_while_it_is_copied_is_copied_again(
             (house.folder / "a").write_bytes(os.urandom(size + copies))
         return await look_again(shell, attempt, paths)
 
-    monkeypatch.setattr("howdah.activities.staging.fetching.look_again", change_and_look)
+    for module in ("fetching", "fetching_small"):
+        monkeypatch.setattr(f"howdah.activities.staging.{module}.look_again", change_and_look)
     staging = stage_out(shell, house.collect(["a"]), tell=silent, sizes=SMALL)
     if stops:
         await staging
