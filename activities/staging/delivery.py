@@ -1,6 +1,6 @@
 """A large file until the site has it right, or until it is known what is to blame."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 from howdah.activities.staging.arrivals import How
 from howdah.activities.staging.digests import DIGESTS
@@ -13,6 +13,7 @@ from howdah.activities.staging.refusals import damaged, refusal
 from howdah.activities.staging.scripts import DIFFERENT, parts
 from howdah.activities.staging.sizes import Sizes, patience
 from howdah.activities.staging.telling import Telling
+from howdah.activities.staging.together import once
 from howdah.activities.storage import Ticketed
 from howdah.activities.transports.shell import Answer, Shell
 from howdah.errors import DataError, OutcomeUnknown
@@ -56,7 +57,7 @@ class Delivery:
     async def ask(self, item: Incoming, script: str) -> Answer:
         """Run a script that takes the final name."""
         name = as_data([item.path, parts.END])
-        answer = await self._shell.send(script, _once(name), idle=patience(item.source.size or 1 << 36))
+        answer = await self._shell.send(script, once(name), idle=patience(item.source.size or 1 << 36))
         if error := refusal(answer, self._attempt, printable(item.path)):
             raise error
         return answer
@@ -89,7 +90,3 @@ def _content(answer: Answer) -> Content:
     if len(digest) != 64 or not size.isdecimal():
         raise OutcomeUnknown("The site does not say what it has got.", says=answer.out)
     return int(size), digest
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

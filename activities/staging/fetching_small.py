@@ -12,8 +12,8 @@ from howdah.activities.staging.names import as_data
 from howdah.activities.staging.scripts import outgoing
 from howdah.activities.staging.sizes import patience
 from howdah.activities.staging.sums import parse_sums
-from howdah.activities.staging.together import batches, together
-from howdah.activities.staging.trip import Arrival, Trip, name_of, once
+from howdah.activities.staging.together import batches, once, together
+from howdah.activities.staging.trip import Arrival, Trip, name_of
 from howdah.activities.staging.untar import Untar
 from howdah.activities.storage import Batched, Placed, Storage, Tray
 from howdah.activities.storage.uncut import uncut

@@ -15,7 +15,7 @@ from howdah.activities.staging.refusals import refusal
 from howdah.activities.staging.scripts import parts
 from howdah.activities.staging.sizes import Sizes, patience
 from howdah.activities.staging.telling import Telling
-from howdah.activities.staging.together import few_at_once, together
+from howdah.activities.staging.together import few_at_once, once, together
 from howdah.activities.storage.uncut import uncut
 from howdah.activities.transports.shell import Shell
 from howdah.errors import DataError
@@ -107,7 +107,7 @@ class Filling:
                 if sha256(data).hexdigest() == known:
                     self._skipped(len(data))
                 elif data:
-                    await self._write(number * self._block, self._counted(_all_of(data)), fresh=False)
+                    await self._write(number * self._block, self._counted(once(data)), fresh=False)
             if await source.more() or not passing.size:
                 start = len(there) * self._block
                 await self._write(start, self._counted(source.rest()), fresh=not there)
@@ -167,10 +167,6 @@ class _Cut:
         while await self.more():
             chunk, self._held = self._held, b""
             yield chunk
-
-
-async def _all_of(data: bytes) -> AsyncGenerator[bytes, None]:
-    yield data
 
 
 async def _nothing_from(work: Coroutine[Any, Any, None]) -> str:

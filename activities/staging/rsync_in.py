@@ -4,7 +4,7 @@ import asyncio
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from howdah.activities.staging.inputs import Incoming
@@ -15,7 +15,7 @@ from howdah.activities.staging.rsync import Errand, run
 from howdah.activities.staging.scripts import rsync as scripts
 from howdah.activities.staging.sizes import patience
 from howdah.activities.staging.sums import parse_sums
-from howdah.activities.staging.together import batches, together
+from howdah.activities.staging.together import batches, once, together
 from howdah.activities.storage.file import FileStorage, local_path
 from howdah.activities.transports.shell import Shell
 from howdah.errors import DataError
@@ -125,11 +125,7 @@ async def _place(shell: Shell, attempt: Attempt, items: Sequence[Incoming]) -> N
 
 
 async def _ask(shell: Shell, attempt: Attempt, script: str, data: bytes, idle: float = 600.0) -> str:
-    answer = await shell.send(script, _once(data), idle=idle)
+    answer = await shell.send(script, once(data), idle=idle)
     if error := refusal(answer, attempt, "the inputs"):
         raise error
     return answer.out
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

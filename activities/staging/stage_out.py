@@ -15,7 +15,8 @@ from howdah.activities.staging.outputs_manifest import LARGEST_LIST, Came
 from howdah.activities.staging.peeking import file_at, peek
 from howdah.activities.staging.sizes import USUAL, Sizes
 from howdah.activities.staging.telling import Telling
-from howdah.activities.staging.trip import Trip, once
+from howdah.activities.staging.together import once
+from howdah.activities.staging.trip import Trip
 from howdah.activities.storage.allowed import check_allowed
 from howdah.activities.storage.uncut import uncut
 from howdah.activities.transports.shell import Shell

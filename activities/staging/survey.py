@@ -1,6 +1,6 @@
 """What of the inputs is at the site already."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,7 +15,7 @@ from howdah.activities.staging.refusals import free_bytes, refusal
 from howdah.activities.staging.scripts import incoming
 from howdah.activities.staging.sizes import Sizes, patience
 from howdah.activities.staging.sums import parse_sums
-from howdah.activities.staging.together import batches, together
+from howdah.activities.staging.together import batches, once, together
 from howdah.activities.storage.uncut import uncut
 from howdah.activities.transports.shell import Shell
 from howdah.errors import DataError
@@ -105,7 +105,7 @@ def _promised(item: Incoming) -> Content | None:
 
 
 async def _asked(shell: Shell, attempt: Attempt, script: str, names: bytes, size: int) -> str:
-    answer = await shell.send(script, _once(names), idle=patience(size))
+    answer = await shell.send(script, once(names), idle=patience(size))
     if error := refusal(answer, attempt, "the inputs"):
         raise error
     return answer.out
@@ -113,7 +113,3 @@ async def _asked(shell: Shell, attempt: Attempt, script: str, names: bytes, size
 
 def _size(items: Iterable[Incoming]) -> int:
     return sum(item.source.size or 0 for item in items)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

@@ -8,8 +8,8 @@ from howdah.activities.staging.refusals import gone
 from howdah.activities.staging.scripts import GONE, outgoing
 from howdah.activities.staging.sizes import patience
 from howdah.activities.staging.sums import parse_sums
-from howdah.activities.staging.together import batches, together
-from howdah.activities.staging.trip import Trip, once
+from howdah.activities.staging.together import batches, once, together
+from howdah.activities.staging.trip import Trip
 from howdah.activities.storage import Batched, Storage
 from howdah.activities.storage.file import local_path
 

@@ -1,7 +1,7 @@
 """A few things at once: small files cost waiting, not work."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -33,3 +33,8 @@ async def few_at_once(works: Iterable[Callable[[], Coroutine[Any, Any, object]]]
             await begin()
 
     await together(work() for _ in range(count))
+
+
+async def once(data: bytes) -> AsyncGenerator[bytes, None]:
+    """A stream of one chunk."""
+    yield data

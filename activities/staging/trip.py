@@ -1,6 +1,5 @@
 """What every part of one run of stage_out needs."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from howdah.activities.staging.choosing import Item
@@ -32,7 +31,3 @@ class Arrival:
 def name_of(found: Found) -> str:
     """As the site's commands are told and tell it: never taken for an option."""
     return f"./{found.path}"
-
-
-async def once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
