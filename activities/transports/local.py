@@ -37,9 +37,9 @@ class LocalTransport:
         )
         try:
             _, channel = await asyncio.shield(starting)
-        except asyncio.CancelledError:  # cut off half-way it would leave its pipes open
+        except asyncio.CancelledError:  # cut off half-way it would leave its pipes open, or itself
             with suppress(OSError):
-                (await starting)[0].close()
+                await (await starting)[1].close()
             raise
         except OSError as error:  # no processes or descriptors left
             raise SiteUnreachable(f"This machine cannot start a command: {error.strerror}.") from error

@@ -18,6 +18,7 @@ HowdahError
 """
 
 from howdah.models.causes import FailureCause
+from howdah.models.desk import Part
 
 
 class HowdahError(Exception):
@@ -57,11 +58,13 @@ class SiteError(HowdahError):
     """A site, or the way to it, failed.
 
     `transient` errors are retried by Temporal; permanent ones wait for an operator.
-    `retry_after` (seconds) asks for a longer pause than the usual backoff.
+    `retry_after` (seconds) asks for a longer pause than the usual backoff. `part` names what of the site is out of
+    order when it is so for everybody; without it, the trouble is of this job alone.
     """
 
     transient = False
     cause = FailureCause.INTERNAL
+    part: Part | None = None
 
     def __init__(
         self,
@@ -71,9 +74,11 @@ class SiteError(HowdahError):
         says: str = "",
         hint: str = "",
         retry_after: float | None = None,
+        part: Part | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
         self.cause = cause or self.cause
+        self.part = part or self.part
         self.says = says
         self.retry_after = retry_after
 
@@ -97,14 +102,17 @@ class NoSlot(SiteError):
 
 class CredentialsRefused(SiteError):
     cause = FailureCause.CREDENTIALS
+    part = Part.LOGIN
 
 
 class HostKeyRefused(SiteError):
     cause = FailureCause.HOST_KEY
+    part = Part.LOGIN
 
 
 class ShellBroken(SiteError):
     cause = FailureCause.CONFIGURATION
+    part = Part.LOGIN
 
 
 class Rejected(SiteError):

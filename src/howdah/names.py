@@ -7,11 +7,21 @@ WORKFLOW_QUEUE = "howdah"
 """The task queue of the built-in job types."""
 
 HPC = "hpc"
+SITE_DESK = "site_desk"
+DESK_ID = "site:{site}"
+"""The workflow id of a site's desk. No experiment can have it: their ids hold no colon."""
 
 PROGRESS = "progress"
 """Query, answers howdah.models.progress.Progress."""
 RESOLVE = "resolve"
 """Update, takes howdah.models.job.Resolution while a job waits for an operator."""
+
+PAUSE = "pause"
+"""Update of a desk, takes howdah.models.desk.Pause, answers SiteState."""
+RESUME = "resume"
+"""Update of a desk, takes howdah.models.desk.Resume, answers SiteState."""
+REPORT = "report"
+"""Signal to a desk, takes howdah.models.desk.Report."""
 
 STATE = "HowdahState"
 SITE = "HowdahSite"
@@ -24,3 +34,5 @@ SEARCH_ATTRIBUTES = (STATE, SITE, PROJECT, OWNER, WAITING)
 MEMO_NAME = "name"
 MEMO_STARTED = "started"
 """When the batch job began to run, ISO 8601 in UTC."""
+MEMO_DESK = "desk"
+"""Of a desk: howdah.models.desk.SiteState, readable without a worker."""

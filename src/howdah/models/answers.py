@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
-from howdah.models.batch import BatchStatus, Sighting
+from pydantic import Field
+
+from howdah.models.batch import BatchState, BatchStatus, Sighting
 from howdah.models.data import Data
 from howdah.models.job import Attempt
 from howdah.models.units import Duration
@@ -51,6 +53,43 @@ class Check(Data):
 
 class Checks(Data):
     checks: tuple[Check, ...]
+
+
+class BatchRow(Data):
+    """A batch job at a site that carries a key of howdah. `age` in seconds since it was submitted.
+
+    `folder` is where it runs; `marked` when the folder carries the same key, and `origin` what it says of the
+    installation that made it (empty: an old folder, or none).
+    """
+
+    native_id: str
+    key: str
+    state: BatchState
+    word: str = ""
+    """The scheduler's own word."""
+    reason: str = ""
+    folder: str = ""
+    marked: bool = False
+    origin: str = ""
+    age: int | None = None
+
+
+class BatchRows(Data):
+    rows: tuple[BatchRow, ...]
+
+
+class RemoveOrphans(Data):
+    """Batch jobs to cancel, by key and folder. Only what carries its key, and this origin, is touched."""
+
+    origin: str
+    rows: tuple[BatchRow, ...]
+
+
+class OrphansRemoved(Data):
+    """`gone` are the keys that were seen gone, `left` those that could not be, with the reason."""
+
+    gone: tuple[str, ...] = ()
+    left: dict[str, str] = Field(default_factory=dict)
 
 
 class CacheState(Data):

@@ -37,6 +37,8 @@ class Witness(Data):
     exit_code: int | None = None
     signal: int | None = None
     cause: FailureCause | None = None
+    by: str = ""
+    """Who cancelled it, if the scheduler tells: a user id or name."""
 
 
 class Sighting(Data):
@@ -52,6 +54,8 @@ class Sighting(Data):
     folder_exists: bool = True
     looked_closely: bool = False
     """Accounting and the scheduler's words were asked too."""
+    deaf: str = ""
+    """The scheduler gave no answer in this look, only the folders were read: its words, or why."""
     stderr_tail: str = ""
     details: tuple[str, ...] = ()
     """For people: what the scheduler tells about the job (limits, expected start), a line each."""
@@ -64,6 +68,10 @@ class BatchStatus(Data):
     native_id: str | None = None
     reason: str = ""
     """The scheduler's reason code, such as Priority or Resources."""
+    meaning: str = ""
+    """The same in plain words."""
+    never_starts: bool = False
+    """By its reason it will never start as it was asked for."""
     says: str = ""
     """The scheduler's own words."""
     exit_code: int | None = None

@@ -5,6 +5,8 @@ from base64 import b32encode
 from datetime import datetime
 from typing import Self
 
+from pydantic import Field
+
 from howdah.models.batch import BatchState, BatchStatus
 from howdah.models.data import Data
 from howdah.models.progress import AttemptRecord, OutputFile
@@ -44,6 +46,9 @@ class Job(Data):
     recorded: tuple[Recorded, ...] = ()
     """The local inputs as they were at the start, so that one edited later is refused rather than silently used."""
     created: datetime
+    origin: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
+    """Which Temporal server and namespace it was started on: batch jobs at a site carry it, so that each installation
+    of howdah knows its own."""
     earlier: tuple[AttemptRecord, ...] = ()
     """The attempts of a run that ended, when this run is the answer to `howdah retry`."""
 

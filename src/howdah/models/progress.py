@@ -102,6 +102,8 @@ class Live(Data):
     """Seconds until it is done, if it goes on like this. None as well when nothing moves."""
     reason: str = ""
     since: datetime | None = None
+    needs: str = ""
+    """What a person has to do before it can go on, when that concerns the whole site."""
 
 
 class Progress(Headline):
@@ -113,6 +115,8 @@ class Progress(Headline):
     warnings: tuple[str, ...] = ()
     waiting: Waiting | None = None
     failure: Failure | None = None
+    next_attempt: datetime | None = None
+    """When a failure is answered with another attempt, if that is not at once."""
     jobs: tuple[Any, ...] = ()
     live: Live | None = None
     """How far the step under way is. Filled in by the client from its heartbeat."""

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from howdah.models.causes import FailureCause
 from howdah.models.data import Data
 from howdah.models.paths import InnerPath, inside
-from howdah.models.units import Count, CountOrNone, Duration, Line, Name, Size, Text, Token
+from howdah.models.units import Count, CountOrNone, Duration, Line, Name, Size, Text, Token, parse_duration
 
 LARGEST_COMMAND = 64 * 1024
 LARGEST_TEXT = 64 * 1024
@@ -165,6 +165,8 @@ class Retry(Data):
         FailureCause.LAUNCH_FAILURE,
     )
     attempts: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
+    backoff: Duration = parse_duration("10s")
+    """Before the second attempt; twice as long before each further one, an hour at most."""
 
 
 class SiteWish(Data):

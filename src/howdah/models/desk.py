@@ -1,0 +1,66 @@
+"""What is known of a site as a whole, apart from any job: whether people have paused it, and what is out of order."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from howdah.models.causes import FailureCause
+from howdah.models.data import Data
+from howdah.models.units import Line
+
+
+class Part(StrEnum):
+    """A part of a site that may be out of order for everybody at once."""
+
+    LOGIN = "login"
+    """The way there: network, host key, credentials, login shell."""
+    SCHEDULER = "scheduler"
+    SCRATCH = "scratch"
+    """Room on the file system where jobs have their folders."""
+
+
+class Trouble(Data):
+    """A part of a site that is out of order. It is tried again until it works; then everything goes on by itself."""
+
+    part: Part
+    cause: FailureCause
+    message: str
+    since: datetime
+    hint: str = ""
+    tries: int = 0
+    """How often it was tried in vain."""
+
+    @property
+    def needs_a_person(self) -> bool:
+        """It will hardly pass by itself: somebody has to mend it."""
+        return self.cause not in (FailureCause.SITE_UNREACHABLE, FailureCause.NO_SLOT)
+
+
+class Pause(Data):
+    """Nobody of us touches the site until it is resumed."""
+
+    by: Line
+    since: datetime
+    reason: Line = ""
+
+
+class Resume(Data):
+    by: Line
+
+
+class Report(Data):
+    """What one worker process finds out of order at its site; nothing when all works (again)."""
+
+    worker: Line
+    """`howdah@HOST/PID`."""
+    troubles: tuple[Trouble, ...] = ()
+
+
+class SiteState(Data):
+    """What the desk of a site knows."""
+
+    site: str
+    pause: Pause | None = None
+    resumed: int = 0
+    """How often people have said `resume`: each time everything that is out of order is tried at once."""
+    reports: tuple[Report, ...] = ()
+    """Of workers that found something out of order."""
