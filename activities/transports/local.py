@@ -128,7 +128,19 @@ class LocalChannel(SubprocessProtocol):
                 await asyncio.wait_for(self._exited.wait(), GRACE)
         finally:
             self._signal(group, signal.SIGKILL)
-        await self._exited.wait()
+            await self._buried()
+
+    async def _buried(self) -> None:
+        """Killed, it is gone in a moment: a cancel does not cut that short, for then nobody would ever reap it."""
+        cut: asyncio.CancelledError | None = None
+        for _ in range(3):
+            try:
+                await self._exited.wait()
+                break
+            except asyncio.CancelledError as error:
+                cut = error
+        if cut is not None:
+            raise cut
 
     def _signal(self, group: int, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):
