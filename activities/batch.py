@@ -1,48 +1,75 @@
 """The steps of a batch job, carried out at one site by its drivers."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 from howdah.activities import folder
+from howdah.activities.chairs import Chairs, Seat
+from howdah.activities.gate import Gate
+from howdah.activities.line import Line
 from howdah.activities.schedulers import Scheduler
 from howdah.activities.staging import Cache, stage_in, stage_out
 from howdah.activities.transports.shell import Shell
 from howdah.activities.watching import SiteWatch
-from howdah.errors import OutcomeUnknown
+from howdah.errors import OutcomeUnknown, SiteError
 from howdah.models.batch import BatchStatus
+from howdah.models.desk import Part
 from howdah.models.job import Attempt, BatchJob, Cancelled, Collect, Collected, Staged, Watch, Workdir
 from howdah.models.progress import Live
 from howdah.models.sites import Site
-from howdah.steps import batch, carries_out, report
+from howdah.steps import Step, at_leisure, batch, carries_out, report
 
 LOOKS_AT_ONCE = (0.2, 0.5, 1, 1, 2, 2, 5, 5, 5, 10, 10, 15)
 """Seconds between looks for a batch job that was told to go; Slurm gives a program 30 s to obey."""
+CHAIRS = {batch.CONTROL: 25, batch.STAGING: 10}
+"""Steps that may wait in here at once: half the slots of a queue, for questions need some, too."""
 
 
 class BatchActivities:
-    """Every method may run twice, at once or again: what it does is keyed by the attempt."""
+    """Every method may run twice, at once or again: what it does is keyed by the attempt.
 
-    def __init__(self, site: Site, shell: Shell, scheduler: Scheduler) -> None:
-        self.site, self.shell, self.scheduler = site, shell, scheduler
-        self.watch = SiteWatch(shell, scheduler, site.limits)
+    Each passes the site's gate first, and waits there while something that it needs is out of order.
+    """
+
+    def __init__(self, site: Site, shell: Shell, scheduler: Scheduler, gate: Gate) -> None:
+        self.site, self.shell, self.scheduler, self.gate = site, shell, scheduler, gate
+        self.line = Line(leisure=at_leisure)
+        self.watch = SiteWatch(shell, scheduler, site.limits, gate, ended=self.line.freed)
         self.cache = Cache(site.cache_size)
+        self._chairs = {capability: Chairs(number) for capability, number in CHAIRS.items()}
 
     @carries_out(batch.prepare)
     async def prepare(self, attempt: Attempt) -> Workdir:
-        return await self.shell.ask(folder.make(attempt, self.site))
+        async with self._passing(batch.prepare, Part.LOGIN, Part.SCRATCH):
+            return await self.shell.ask(folder.make(attempt, self.site))
 
     @carries_out(batch.stage_in)
     async def stage_in(self, attempt: Attempt) -> Staged:
-        return await stage_in(
-            self.shell,
-            attempt,
-            tell=report,
-            cache=self.cache,
-            downloads=self.site.downloads,
-            rsync=self.site.transfer == "rsync",
-        )
+        async with self._passing(batch.stage_in, Part.LOGIN, Part.SCRATCH):
+            return await stage_in(
+                self.shell,
+                attempt,
+                tell=report,
+                cache=self.cache,
+                downloads=self.site.downloads,
+                rsync=self.site.transfer == "rsync",
+            )
 
     @carries_out(batch.submit)
     async def submit(self, attempt: Attempt) -> BatchJob:
+        """Told that there is no slot, it waits in line for one."""
+        seat = self._seat(batch.submit)
+
+        async def ask() -> BatchJob:
+            async with self._passing(batch.submit, Part.LOGIN, Part.SCHEDULER, Part.SCRATCH, seat=seat):
+                return await self._submit(attempt)
+
+        wants = attempt.job.spec.resources
+        return await self.line.turn((wants.queue, wants.account, wants.qos), ask, tell=report, seat=seat)
+
+    async def _submit(self, attempt: Attempt) -> BatchJob:
         """Never cut in half: a cancel waits for the answer, so that what was submitted is known."""
         asking = asyncio.ensure_future(self.shell.ask(self.scheduler.submit(attempt)))
         try:
@@ -57,19 +84,57 @@ class BatchActivities:
     @carries_out(batch.stage_out)
     async def stage_out(self, collect: Collect) -> Collected:
         by_rsync = self.site.transfer == "rsync"
-        return await stage_out(self.shell, collect, tell=report, limits=self.site.limits, rsync=by_rsync)
+        async with self._passing(batch.stage_out, Part.LOGIN):
+            return await stage_out(self.shell, collect, tell=report, limits=self.site.limits, rsync=by_rsync)
 
     @carries_out(batch.cancel)
     async def cancel(self, attempt: Attempt) -> Cancelled:
         """Tell it to go, and look until it is gone."""
-        for pause in LOOKS_AT_ONCE:
-            gone = await self.shell.ask(self.scheduler.cancel(attempt))
-            if gone is not None:
-                return gone
-            report(Live(doing="cancelling", reason="the site has been told; the batch job is not gone yet"))
-            await asyncio.sleep(pause)
-        raise OutcomeUnknown(f"The batch job {attempt.key} is still there after it was told to go.")
+        seat = self._seat(batch.cancel)
+        await self._forbid(attempt, seat)
+        async with self._passing(batch.cancel, Part.LOGIN, Part.SCHEDULER, seat=seat):
+            for pause in LOOKS_AT_ONCE:
+                gone = await self.shell.ask(self.scheduler.cancel(attempt))
+                if gone is not None:
+                    return gone
+                report(Live(doing="cancelling", reason="the site has been told; the batch job is not gone yet"))
+                await asyncio.sleep(pause)
+            raise OutcomeUnknown(f"The batch job {attempt.key} is still there after it was told to go.")
+
+    async def _forbid(self, attempt: Attempt, seat: Seat) -> None:
+        """A scheduler that comes back may start the job before it hears of us. So the tombstone, which the job itself
+        looks for, is laid while the scheduler is away."""
+        if all(trouble.part is not Part.SCHEDULER for trouble in self.gate.troubles):
+            return
+        async with self._passing(batch.cancel, Part.LOGIN, seat=seat):
+            try:
+                await self.shell.ask(self.scheduler.cancel(attempt))
+            except SiteError as error:
+                if error.part is Part.LOGIN:
+                    raise
 
     @carries_out(batch.cleanup)
     async def cleanup(self, attempt: Attempt) -> None:
-        await self.shell.ask(folder.remove(attempt, self.site))
+        async with self._passing(batch.cleanup, Part.LOGIN):
+            await self.shell.ask(folder.remove(attempt, self.site))
+
+    def _seat(self, step: Step[Any, Any]) -> Seat:
+        return self._chairs[batch.CAPABILITY_OF[step.name]].seat()
+
+    @asynccontextmanager
+    async def _passing(self, step: Step[Any, Any], *parts: Part, seat: Seat | None = None) -> AsyncIterator[None]:
+        """Inside, what the step needs was in order when it began, and it may work for as long as it says."""
+        await at_leisure(self.gate.passing(*parts, tell=report, seat=seat or self._seat(step)))
+        limit = asyncio.timeout(step.within.total_seconds())
+        try:
+            async with limit:
+                yield
+        except SiteError as error:
+            blamed = await self.gate.blamed(error, *parts)
+            if blamed is error:
+                raise
+            raise blamed from error
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise OutcomeUnknown(f"{step.name} did not come to an end within {step.within}.") from error

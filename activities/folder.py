@@ -11,6 +11,7 @@ from howdah.activities.schedulers import Question
 from howdah.errors import DataError, SiteError
 from howdah.models.answers import Check, LogChunk, ReadLog
 from howdah.models.causes import FailureCause
+from howdah.models.desk import Part
 from howdah.models.job import Attempt, Workdir
 from howdah.models.paths import CONTROL
 from howdah.models.sites import Site
@@ -24,9 +25,11 @@ def scratch(site: Site) -> str:
 
 
 def make(attempt: Attempt, site: Site) -> Question[Workdir]:
-    """Make the folder and mark it with the attempt's key. Made already is as good."""
+    """Make the folder and mark it with the attempt's key, and with who made it. Made already is as good."""
+    job = attempt.job
+    origin = f"{job.origin} {job.experiment}" if job.origin else ""
     script = f"""
-S={scratch(site)}; D=$S/{shlex.quote(attempt.subfolder)}; K={shlex.quote(attempt.key)}
+S={scratch(site)}; D=$S/{shlex.quote(attempt.subfolder)}; K={shlex.quote(attempt.key)}; O={shlex.quote(origin)}
 say() {{ printf '%s\\n' "$*"; exit 0; }}
 mkdir -p "$D/{CONTROL}" 2>&1 || say "FAILED $(df -Pk "$S" 2>/dev/null | tail -n 1)"
 cd "$D" || say FAILED
@@ -34,6 +37,9 @@ if [ -e {CONTROL}/key ]; then
   [ "$(cat {CONTROL}/key)" = "$K" ] || say TAKEN "$D"
 else
   printf '%s\\n' "$K" >"{CONTROL}/key.$$" && mv -f "{CONTROL}/key.$$" {CONTROL}/key || say FAILED
+fi
+if [ -n "$O" ] && [ ! -e {CONTROL}/origin ]; then
+  printf '%s\\n' "$O" >"{CONTROL}/origin.$$" && mv -f "{CONTROL}/origin.$$" {CONTROL}/origin || say FAILED
 fi
 say MADE "$(pwd -P)"
 """
@@ -163,6 +169,42 @@ printf 'FREE %s %s\n' "$(df -Pk "$S" | awk 'END {{print $4}}')" "$S"
     return Question(script, read)
 
 
+ROOM = 1 << 20
+"""Bytes that are written to see whether there is room: random ones, for some file systems store zeros as nothing."""
+
+
+def check_room(site: Site) -> Question[None]:
+    """Raises a SiteError with `part` SCRATCH when not even a small file can be stored below the scratch.
+
+    The file is read back: a quota may show only when it is closed. It lies for a moment in a folder of its own, which
+    is removed whatever happens.
+    """
+    script = f"""
+exec 2>&1
+S={scratch(site)}
+mkdir -p "$S" && T=$(mktemp -d "$S/.check.XXXXXX") || {{ printf '\nFAILED\n'; exit 0; }}
+trap 'rm -rf "$T"' EXIT; trap 'exit 1' HUP INT TERM
+head -c {ROOM} /dev/urandom >"$T/room" && sync "$T/room" 2>/dev/null
+[ "$(wc -c <"$T/room")" -eq {ROOM} ] && printf '\nROOM\n' || printf '\nFAILED %s\n' "$(df -Pk "$S" | tail -n 1)"
+exit 0
+"""
+
+    def read(out: str) -> None:
+        if _last(out)[0] == "ROOM":
+            return
+        words = out.strip().rpartition("\n")[0].strip()
+        raise SiteError(
+            f"Not even {human_size(ROOM)} can be stored below {site.scratch} at site {site.name}: "
+            + (words or "it does not say why"),
+            cause=_cause(words),
+            says=out.strip(),
+            hint=f"make room at site {site.name}, or mend its scratch; then it goes on by itself",
+            part=Part.SCRATCH,
+        )
+
+    return Question(script, read)
+
+
 def _last(out: str) -> tuple[str, str]:
     word, _, rest = out.strip().rpartition("\n")[2].partition(" ")
     return word, rest
@@ -170,6 +212,9 @@ def _last(out: str) -> tuple[str, str]:
 
 def _refuse(what: str, out: str) -> NoReturn:
     words = out.strip()
+    raise SiteError(f"{what}: {words or 'it said nothing'}.", cause=_cause(words), says=words)
+
+
+def _cause(words: str) -> FailureCause:
     full = any(sign in words for sign in ("No space left", "quota", "Quota"))
-    cause = FailureCause.QUOTA if full else FailureCause.CONFIGURATION
-    raise SiteError(f"{what}: {words or 'it said nothing'}.", cause=cause, says=words)
+    return FailureCause.QUOTA if full else FailureCause.CONFIGURATION

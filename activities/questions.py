@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from howdah.activities import caching, folder
-from howdah.activities.evidence import decide, explain
+from howdah.activities.evidence import decide
+from howdah.activities.explaining import explain
+from howdah.activities.gate import Gate
 from howdah.activities.schedulers import Scheduler
 from howdah.activities.staging import by_rsync, stage_out
 from howdah.activities.transports import Transport
@@ -34,6 +36,9 @@ class SiteQuestions:
     shell: Shell
     scheduler: Scheduler
     transport: Transport
+    gate: Gate
+    knock: Shell
+    """Asks in spite of everything."""
 
     @carries_out(questions.read_log)
     async def read_log(self, ask: ReadLog) -> LogChunk:
@@ -48,14 +53,15 @@ class SiteQuestions:
 
     @carries_out(questions.check)
     async def check(self, _: Nothing) -> Checks:
-        """The way there, the scratch, the scheduler: each is checked though the one before may have failed."""
-        found = list(await self.transport.check())
+        """The way there, the scratch, the scheduler: each is checked though the one before may have failed, and though
+        the site may be out of order or paused: a person asks, once."""
+        found = list(await self.gate.asked_by_a_person(self.transport.check()))
         try:
-            found.append(await self.shell.ask(folder.check_scratch(self.site)))
-            of_scheduler = await self.shell.ask(self.scheduler.check())
+            found.append(await self.knock.ask(folder.check_scratch(self.site)))
+            of_scheduler = await self.knock.ask(self.scheduler.check())
             found += of_scheduler
             if self.site.transfer == "rsync":
-                found.append(await by_rsync.check(self.shell, self.site.name))
+                found.append(await by_rsync.check(self.knock, self.site.name))
         except SiteError as error:
             found.append(Check(name=self.site.kind, ok=False, found=error.message, hint=error.hint))
         return Checks(checks=tuple(found))

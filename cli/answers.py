@@ -1,11 +1,15 @@
 """What commands answer. A view shows them: as text for people, or as the JSON that programs build on."""
 
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from pydantic import RootModel, model_serializer
 
-from howdah.models.answers import CacheCleaned, CacheState, Check, Explanation, WorkerRow
+from howdah.models.answers import BatchRow, CacheCleaned, CacheState, Check, Explanation, WorkerRow
 from howdah.models.data import Data
+from howdah.models.desk import Pause, Report, SiteState, Trouble
+from howdah.models.desk_words import hint, line, needs_a_person
 from howdah.models.job import Collected
 from howdah.models.progress import Headline, Live, Progress
 from howdah.models.sites import Site
@@ -67,12 +71,20 @@ class Overview(Data):
     progress: Progress
     live: Live | None = None
     trouble: str = ""
-    """Why a step is being tried again, or who is missing."""
+    """Why a step is being tried again, who is missing, or what is the matter with its site."""
+    site: SiteState | None = None
+    """What of its site it waits for, if it does."""
     link: str | None = None
 
     @model_serializer
     def with_live(self) -> Progress:
-        return self.progress.model_copy(update={"live": self.live})
+        """A program is told what its site is waited for, too, though no step may tell it (yet)."""
+        live = self.live
+        if self.site and (live is None or not live.reason):
+            live = live or Live(doing=f"waits for {self.site.site}")
+            needs = hint(self.site) if needs_a_person(self.site) else ""
+            live = live.model_copy(update={"reason": line(self.site, datetime.isoformat), "needs": needs})
+        return self.progress.model_copy(update={"live": live})
 
 
 class LogPart(Data):
@@ -108,13 +120,104 @@ class Fetched(Collected):
     to: str
 
 
-class Sites(RootModel[tuple[Site, ...]]):
+class Condition(StrEnum):
+    """How a site stands as a whole."""
+
+    IN_ORDER = "in order"
+    PAUSED = "paused"
+    OUT_OF_ORDER = "out of order"
+
+
+class SiteCondition(Data):
+    """`text` is the whole of it in a line, `hint` what a person can do; `troubles` are those of all `reports`."""
+
+    site: str
+    condition: Condition
+    text: str = ""
+    hint: str = ""
+    pause: Pause | None = None
+    troubles: tuple[Trouble, ...] = ()
+    reports: tuple[Report, ...] = ()
+
+
+class SiteShown(Data):
+    """A site as it is configured and, as `state`, how it stands; None when no server tells."""
+
+    site: Site
+    state: SiteCondition | None = None
+
+    @model_serializer
+    def with_state(self) -> dict[str, Any]:
+        state = self.state.model_dump(mode="json", exclude={"site"}) if self.state else None
+        return {**self.site.model_dump(mode="json", by_alias=True), "state": state}
+
+
+class SitesShown(RootModel[tuple[SiteShown, ...]]):
     """By name."""
+
+
+class SiteChanged(Data):
+    """What a person changed of a site as a whole, and how it stands since."""
+
+    site: str
+    message: str
+    state: SiteCondition
 
 
 class SiteChecked(Data):
     site: str
     checks: tuple[Check, ...]
+
+
+class Verdict(StrEnum):
+    """Whose a batch job is that carries a key of howdah."""
+
+    KNOWN = "known"
+    """Its experiment runs, and waits for it."""
+    ORPHAN = "orphan"
+    """Of this howdah, and no experiment waits for it."""
+    FOREIGN = "foreign"
+    """Of another howdah."""
+    UNKNOWN_ORIGIN = "unknown_origin"
+    """Nothing tells whose it is: of an older howdah, with its folder gone, or submitted by hand."""
+
+
+class JobRow(BatchRow):
+    """`why` the verdict is what it is. `gone` after it was to be cancelled: seen gone; or `left`, why it is not."""
+
+    site: str
+    verdict: Verdict
+    why: str = ""
+    gone: bool = False
+    left: str = ""
+
+    @property
+    def is_odd(self) -> bool:
+        return not self.gone and self.verdict in (Verdict.ORPHAN, Verdict.UNKNOWN_ORIGIN)
+
+
+class MissingJob(Data):
+    """An experiment waits for its batch job, and the site has neither that nor the record of its end."""
+
+    site: str
+    experiment: str
+    state: JobState
+    key: str = ""
+    native_id: str | None = None
+    why: str
+
+
+class JobsListed(Data):
+    """`unasked`: sites that gave no answer, and why."""
+
+    jobs: tuple[JobRow, ...]
+    missing: tuple[MissingJob, ...] = ()
+    unasked: dict[str, str] = {}
+
+    @property
+    def is_odd(self) -> bool:
+        """There is something that a person should know of."""
+        return bool(self.missing) or any(row.is_odd for row in self.jobs)
 
 
 class CacheShown(CacheState):
@@ -179,6 +282,48 @@ class Diagnosis(RootModel[tuple[Finding, ...]]):
     @property
     def healthy(self) -> bool:
         return all(finding.ok for finding in self.root)
+
+
+class ProofRow(Data):
+    """What one scenario of a proof came to. A sentence for each fault that was found.
+
+    `bodies` were begun, by a ledger outside howdah; `second` are batch jobs beyond the first of an attempt, which
+    reached the scheduler and did nothing (None: the site keeps no record of them). `figures` are what was measured.
+    """
+
+    scenario: str
+    skipped: str = ""
+    """Why it was not carried out."""
+    faults: dict[str, int] = {}
+    jobs: int = 0
+    attempts: int = 0
+    bodies: int = 0
+    second: int | None = None
+    lost: tuple[str, ...] = ()
+    duplicated: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
+    figures: dict[str, float] = {}
+    seconds: float = 0.0
+
+    @property
+    def holds(self) -> bool:
+        return not (self.lost or self.duplicated or self.wrong or self.orphans)
+
+
+class Proof(Data):
+    """`kept`: where what is left of a proof that failed can be looked at."""
+
+    site: str
+    seed: int
+    rows: tuple[ProofRow, ...]
+    kept: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Nothing lost, duplicated, wrong or left over; and something was carried out at all."""
+        done = [row for row in self.rows if not row.skipped]
+        return bool(done) and all(row.holds for row in done)
 
 
 class Said(Data):

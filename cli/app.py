@@ -12,7 +12,7 @@ import typer
 
 from howdah import __version__
 from howdah.cli.command import Debug, Json
-from howdah.cli.commands import acting, files, looking, server, sites, starting, types, workers
+from howdah.cli.commands import acting, files, jobs, looking, proving, server, sites, starting, types, workers
 from howdah.cli.commands.groups import SITES
 from howdah.cli.errors import ExitCode, complaint
 from howdah.cli.views import View, current
@@ -31,6 +31,8 @@ looking.register(app)
 acting.register(app)
 files.register(app)
 app.add_typer(sites.app, name="site", rich_help_panel=SITES)
+app.add_typer(jobs.app, name="job", rich_help_panel=SITES)
+proving.register(app)
 app.add_typer(types.app, name="type", rich_help_panel=SITES)
 app.add_typer(workers.app, name="worker", rich_help_panel=SITES)
 server.register(app)

@@ -1,6 +1,7 @@
 """The way to the server, for commands that need somebody to do the work."""
 
 from howdah.cli.views import View
+from howdah.errors import ServerUnreachable
 from howdah.workers.connection import Connection, connect
 
 
@@ -10,3 +11,11 @@ async def connect_and_tell(view: View) -> Connection:
     if connection.started:
         view.say(f"brought up the embedded server and its workers, Web UI: {connection.ui} (to end them: howdah down)")
     return connection
+
+
+async def connect_to_whatever_runs(view: View) -> Connection:
+    """The same for who needs no worker: those of a server that runs are not waited for."""
+    try:
+        return await connect()
+    except ServerUnreachable:
+        return await connect_and_tell(view)

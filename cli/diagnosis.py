@@ -16,6 +16,7 @@ from howdah import __version__, names
 from howdah.cli.answers import Diagnosis, Finding
 from howdah.cli.errors import complaint
 from howdah.cli.questions import ask
+from howdah.cli.site_desks import findings
 from howdah.config import load_sites, site_files, state_folder
 from howdah.errors import HowdahError
 from howdah.models.answers import Nothing
@@ -45,6 +46,7 @@ async def diagnose(*, sites: bool) -> Diagnosis:
         "workers": lambda: _workers(connection),
         "search attributes": lambda: _search_attributes(connection),
         "retention": lambda: _retention(connection),
+        "state of sites": lambda: findings(connection.client, [site.name for site in _sites()]),
     }
     if sites:
         looks |= {f"site {site.name}": _site_look(connection, site) for site in _sites()}

@@ -28,7 +28,7 @@ _MEANINGS = {
     ExitCode.FAILED: "the experiment or the command failed",
     ExitCode.USAGE: "wrong usage, or an invalid experiment",
     ExitCode.UNREACHABLE: "the server or a site cannot be reached",
-    ExitCode.WAITS: "the experiment waits for an operator",
+    ExitCode.WAITS: "the experiment, or its site, waits for an operator",
     ExitCode.INTERRUPTED: "interrupted",
 }
 

@@ -12,7 +12,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from howdah import names
@@ -25,6 +25,7 @@ from howdah.models.states import JobState
 from howdah.models.units import human_duration, human_size
 from howdah.plugins import JobType, find
 from howdah.workers.connection import Connection
+from howdah.workers.origin import origin_of
 
 MOST_DETAILS = 8000
 """Characters of Markdown; Temporal allows 20,000 bytes."""
@@ -74,12 +75,14 @@ async def run_again(connection: Connection, job: Job, ended: WorkflowExecutionDe
 
 
 async def answer(connection: Connection, experiment: str, resolution: Resolution) -> None:
-    """Answer an experiment that waits. Raises: CommandFailed when it does not wait (any more)."""
+    """Answer an experiment that waits. Raises: CommandFailed when it does not wait (any more), or cannot take it."""
     handle = connection.client.get_workflow_handle(experiment)
     try:
         await handle.execute_update(names.RESOLVE, resolution)
     except WorkflowUpdateFailedError as error:
-        raise _somebody_was_first(experiment, str(error.cause)) from None
+        if isinstance(error.cause, ApplicationError) and error.cause.type == "NotWaiting":
+            raise _somebody_was_first(experiment, str(error.cause)) from None
+        raise _not_taken(experiment, str(error.cause)) from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise _somebody_was_first(experiment) from None
@@ -102,6 +105,7 @@ def next_run(job: Job, progress: Progress) -> Job:
 
 async def _start(connection: Connection, job: Job, reuse: WorkflowIDReusePolicy) -> WorkflowHandle[object, object]:
     job_type = find(JobType, names.HPC, what="job type")
+    job = job.model_copy(update={"origin": await origin_of(connection.client)})
     return await connection.client.start_workflow(
         job_type.name,
         job,
@@ -190,4 +194,11 @@ def _somebody_was_first(experiment: str, why: str = "") -> CommandFailed:
     return CommandFailed(
         f"{experiment} could not be answered: {why or 'it is not as it was a moment ago'}",
         hint=f"somebody else may have been faster; see: howdah show {experiment}",
+    )
+
+
+def _not_taken(experiment: str, why: str) -> CommandFailed:
+    return CommandFailed(
+        f"{experiment} did not take the answer, and waits as before: {why}",
+        hint="answer otherwise; if its workers are of another release, see: howdah worker list",
     )

@@ -42,7 +42,7 @@ async def find(connection: Connection, reference: str) -> str:
         return await _last(connection)
     if await exists(connection.client, wanted):
         return wanted
-    prefix = f"{_experiments()} AND WorkflowId STARTS_WITH '{wanted}'"
+    prefix = f"{experiments_of_types()} AND WorkflowId STARTS_WITH '{wanted}'"
     found = [execution.id async for execution in connection.client.list_workflows(prefix, limit=20)]
     return choose(wanted, list(dict.fromkeys(found)))
 
@@ -61,7 +61,7 @@ async def _last(connection: Connection) -> str:
     """What this user started most recently. The server lists it a moment late, so our own memory helps out."""
     if (just_now := completion.last_started(server_name(connection))) and await exists(connection.client, just_now):
         return just_now
-    mine = f"{_experiments()} AND {names.OWNER} = '{_quoted(this_user())}'"
+    mine = f"{experiments_of_types()} AND {names.OWNER} = '{_quoted(this_user())}'"
     now = datetime.now(UTC)
     since = [f"{mine} AND StartTime > '{now - age:%Y-%m-%dT%H:%M:%SZ}'" for age in RECENTLY]
     for query in [*since, mine]:
@@ -76,7 +76,8 @@ def server_name(connection: Connection) -> str:
     return "embedded" if connection.embedded else f"{connection.address}/{connection.namespace}"
 
 
-def _experiments() -> str:
+def experiments_of_types() -> str:
+    """The part of a query that leaves out what is no experiment."""
     known = ", ".join(f"'{name}'" for name in sorted(installed(JobType)))
     return f"WorkflowType IN ({known})"
 
@@ -84,7 +85,7 @@ def _experiments() -> str:
 def _wanted(*, state: JobState | None, site: str | None, project: str | None) -> str:
     chosen = {names.STATE: state, names.SITE: site, names.PROJECT: project}
     parts = [f"{name} = '{_quoted(value)}'" for name, value in chosen.items() if value is not None]
-    return " AND ".join([_experiments(), *parts])
+    return " AND ".join([experiments_of_types(), *parts])
 
 
 def _quoted(value: str) -> str:
@@ -116,4 +117,5 @@ async def _row(execution: WorkflowExecution) -> Headline:
         created=execution.start_time,
         started=moment(memo.get(names.MEMO_STARTED)),
         ended=execution.close_time,
+        next_attempt=None if execution.close_time else moment(memo.get(names.MEMO_NEXT)),
     )

@@ -19,12 +19,15 @@ from howdah import names
 from howdah.cli import pending
 from howdah.cli.answers import Overview
 from howdah.cli.history import read_job, read_record, with_workers
+from howdah.cli.site_state import concerning, told_of
+from howdah.models.desk import SiteState
 from howdah.models.job import Job
 from howdah.models.progress import Progress
 from howdah.models.sites import Site
 from howdah.models.states import JobState
 from howdah.steps.batch import queue
 from howdah.workers.connection import Connection, workflow_url
+from howdah.workers.desk import read_desk
 from howdah.workers.listing import unserved
 
 PATIENCE = timedelta(seconds=5)
@@ -48,7 +51,8 @@ async def look(connection: Connection, experiment: str) -> Overview:
     this_run = connection.client.get_workflow_handle(experiment, run_id=description.run_id)
     record = await read_record(connection.client, this_run)
     progress = with_workers(looked.progress, record.runs)
-    return await overview(connection, description, Looked(progress, looked.complete))
+    desk = await read_desk(connection.client, progress.site)
+    return await overview(connection, description, Looked(progress, looked.complete), desk)
 
 
 async def progress_of(connection: Connection, description: WorkflowExecutionDescription) -> Looked:
@@ -68,16 +72,22 @@ async def progress_of(connection: Connection, description: WorkflowExecutionDesc
     return Looked(_unless_cut_off(progress, description))
 
 
-async def overview(connection: Connection, description: WorkflowExecutionDescription, looked: Looked) -> Overview:
-    """`looked` with what the pending steps tell."""
+async def overview(
+    connection: Connection, description: WorkflowExecutionDescription, looked: Looked, desk: SiteState | None
+) -> Overview:
+    """`looked` with what the pending steps tell, and what the desk of the site does."""
     steps = description.raw_description.pending_activities
-    trouble = pending.trouble(steps)
+    site = concerning(desk, looked.progress.state)
+    trouble = told_of(site) if site else pending.trouble(steps)
     if pending.lies_unclaimed(steps, datetime.now(UTC)):
-        trouble = await _missing(connection, looked.progress.site) or trouble
+        missing = await _missing(connection, looked.progress.site)
+        trouble = "; ".join(filter(None, [told_of(site) if site else "", missing])) or trouble
+    live = await pending.live(connection.client, steps)
     return Overview(
         progress=looked.progress,
-        live=await pending.live(connection.client, steps),
+        live=live,
         trouble=trouble or ("" if looked.complete else NOBODY),
+        site=site,
         link=workflow_url(connection, description.id, description.run_id),
     )
 

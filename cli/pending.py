@@ -7,6 +7,7 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client
 
+from howdah.models.causes import FailureCause
 from howdah.models.progress import Live
 
 PATIENCE = timedelta(seconds=5)
@@ -31,6 +32,8 @@ def trouble(pending: Sequence[PendingActivityInfo]) -> str:
     for activity in pending:
         if activity.attempt > 1 and activity.HasField("last_failure"):
             what = activity.last_failure.message or "it failed without a word"
+            if activity.last_failure.application_failure_info.type == FailureCause.NO_SLOT:
+                return f"waits for a slot: {what}"
             tries = activity.attempt - 1
             return f"trying again ({activity.activity_type.name}, failed {tries}x so far): {what}"
     return ""

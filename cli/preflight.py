@@ -73,11 +73,25 @@ def planned_job(
     return job
 
 
-def check_again(spec: ExperimentSpec, job: Job) -> None:
-    """For a `retry` with changes: what they refer to is there. Raises: SpecError."""
-    found = [str(problem) for problem in _data_problems(spec, Path(job.base))]
-    if lines := [*found, *_too_large(job)]:
-        raise invalid(spec.name, lines)
+def check_again(job: Job, *, inputs: bool = True) -> None:
+    """For a `retry` with changes: what they refer to is there. Raises: SpecError.
+
+    Without `inputs` those are not looked at: they are at the site, and may be gone from here.
+    """
+    found = _data_problems(job.spec, Path(job.base))
+    lines = [str(problem) for problem in found if inputs or problem.path[:1] != ("inputs",)]
+    if trouble := _cannot_store(job.results):
+        lines.append(f"results: {trouble}")
+    if lines := [*lines, *_too_large(job)]:
+        raise invalid(job.spec.name, lines)
+
+
+def results_again(job: Job, depot: str | None) -> str:
+    """Where results come home to when a `retry` changes that. Raises: SpecError."""
+    try:
+        return results_place(job.spec, Path(job.base), job.experiment, depot)
+    except DataError as error:
+        raise invalid(job.spec.name, [f"results: {error.message}"]) from None
 
 
 def check_size(job: Job) -> None:

@@ -1,30 +1,34 @@
 """`howdah retry` and `abort`: an answer to an experiment that waits, or a new run of one that ended."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from temporalio.client import WorkflowExecutionDescription
 
 from howdah.cli.answers import Outcome
-from howdah.cli.errors import CommandFailed
+from howdah.cli.errors import CommandFailed, Unserved
 from howdah.cli.experiments import answer, next_run, run_again
 from howdah.cli.history import read_record
 from howdah.cli.ids import this_user
-from howdah.cli.inputs import recorded_again
+from howdah.cli.inputs import depot_in_use, recorded_again
 from howdah.cli.looking import progress_of
-from howdah.cli.preflight import check_again, check_size, choose_site
+from howdah.cli.preflight import check_again, check_size, choose_site, results_again
 from howdah.cli.settings import Setting
 from howdah.cli.spec_file import changed_spec
 from howdah.cli.views import View
 from howdah.config import load_sites
 from howdah.errors import UserError
-from howdah.models.job import Job, Resolution
-from howdah.models.progress import Progress
+from howdah.models.causes import FailureCause
+from howdah.models.job import Job, Past, Resolution
+from howdah.models.progress import Failure, Progress
 from howdah.models.sites import Site
 from howdah.models.states import JobState
 from howdah.steps import batch
+from howdah.steps.batch import queue
 from howdah.workers.connection import Connection, ensure_served
-from howdah.workflows.supervised import NEEDS_A_NEW_ATTEMPT
+from howdah.workers.listing import unserved
+from howdah.workflows.answering import because, record_of, then
+from howdah.workflows.course import Course, course_of, refusal
 
 
 async def retry(view: View, connection: Connection, experiment: str, changes: Sequence[Setting]) -> Outcome:
@@ -35,24 +39,28 @@ async def retry(view: View, connection: Connection, experiment: str, changes: Se
     description, progress, job = await _as_it_is(connection, experiment)
     _can_be_retried(progress)
     changed = change(job, changes, load_sites())
-    if changes:  # without any, only its workers can tell: they, not this machine, have to see its inputs
-        check_again(changed.spec, changed)
-    if stages_again(progress, changed=bool(changes)):
+    _can_become(progress, job, changed)
+    course = course_of(progress, job, changed)
+    if changed != job:  # without any change only its workers can tell: they, not this machine, have to see its inputs
+        check_again(changed, inputs=course is Course.ATTEMPT)
+    if stages_again(progress, course):
         changed = changed.model_copy(update={"recorded": await recorded_again(view, changed, job)})
         check_size(changed)
-    if site := load_sites().get(changed.site):
-        await ensure_served(connection, [site])
-    if progress.state is JobState.WAITING:
+        course = course_of(progress, job, changed)
+    await _served(connection, changed.site, must=changed.site != job.site)
+    if begun(progress):
         await answer(connection, experiment, resolution(job, changed, since=_asked(progress)))
-        return Outcome(id=experiment, state=JobState.WAITING, message="goes on now")
-    await run_again(connection, next_run(changed, progress), description)
-    return Outcome(id=experiment, state=JobState.CREATED, message=f"runs again at {changed.site}")
+    else:
+        await run_again(connection, another_run(job, changed, progress, course, datetime.now(UTC)), description)
+    state = JobState.CREATED if progress.state.is_final else progress.state
+    step = progress.waiting.step if progress.waiting else ""
+    return Outcome(id=experiment, state=state, message=then(course, step, changed.site))
 
 
 async def abort(connection: Connection, experiment: str) -> Outcome:
     """Raises: UserError when it does not wait, CommandFailed when somebody else was faster."""
     _, progress, _ = await _as_it_is(connection, experiment)
-    if progress.state is not JobState.WAITING:
+    if not begun(progress):
         hint = "" if progress.state.is_final else f"to stop it: howdah cancel {experiment}"
         raise UserError(f"{experiment} does not wait for an operator; it is {progress.state}.", hint=hint)
     await answer(connection, experiment, Resolution(retry=False, by=this_user(), since=_asked(progress)))
@@ -65,7 +73,20 @@ def change(job: Job, changes: Sequence[Setting], sites: dict[str, Site]) -> Job:
         return job
     spec = changed_spec(job.spec, changes)
     site = job.site if spec.site == job.spec.site else choose_site(spec.site, sites).name
-    return job.model_copy(update={"spec": spec, "site": site})
+    changed = job.model_copy(update={"spec": spec, "site": site})
+    if spec.results == job.spec.results:
+        return changed
+    return changed.model_copy(update={"results": results_again(changed, depot_in_use())})
+
+
+def another_run(job: Job, changed: Job, progress: Progress, course: Course, now: datetime) -> Job:
+    """What runs when an experiment that ended is to go on as `changed`: it knows what was before."""
+    failure = progress.failure or Failure(cause=FailureCause.CANCELLED, message=f"It ended as {progress.state}.")
+    said = resolution(job, changed)
+    told = record_of(said, job, changed, failure, step="", course=course, now=now)
+    past = Past(answers=(*progress.answers, told), warnings=progress.warnings, because=because(told))
+    number = progress.attempts[-1].number if course is Course.BRING_HOME else None
+    return next_run(changed, progress).model_copy(update={"past": past, "take_up": number})
 
 
 def resolution(job: Job, changed: Job, *, since: datetime | None = None) -> Resolution:
@@ -75,32 +96,65 @@ def resolution(job: Job, changed: Job, *, since: datetime | None = None) -> Reso
         spec=changed.spec if changed.spec != job.spec else None,
         site=changed.site if changed.site != job.site else None,
         recorded=changed.recorded if changed.recorded != job.recorded else None,
+        results=changed.results if changed.results != job.results else None,
         by=this_user(),
         since=since,
     )
 
 
-def stages_again(progress: Progress, *, changed: bool) -> bool:
+def stages_again(progress: Progress, course: Course) -> bool:
     """Inputs are staged from here on. Not so when the job has run and only waits to be brought home: fresh inputs
     would make it run again."""
-    waiting = progress.waiting
-    if waiting is None or changed or waiting.reason in NEEDS_A_NEW_ATTEMPT:
-        return True
-    return waiting.step in (batch.prepare.name, batch.stage_in.name)
+    if course is not Course.AGAIN:
+        return course is Course.ATTEMPT
+    return progress.waiting is not None and progress.waiting.step in (batch.prepare.name, batch.stage_in.name)
+
+
+def begun(progress: Progress) -> bool:
+    """It waits for an answer, or would take one: a new run is not needed."""
+    return progress.state is JobState.WAITING or progress.next_attempt is not None
 
 
 def _asked(progress: Progress) -> datetime | None:
     """Which question is answered: by the time the answer arrives another one may wait."""
-    return progress.waiting.since if progress.waiting else None
+    return progress.waiting.since if progress.waiting else progress.next_attempt
 
 
 def _can_be_retried(progress: Progress) -> None:
     if progress.state is JobState.SUCCEEDED:
         raise UserError(f"{progress.id} has succeeded already.", hint="to run it once more: howdah start FILE")
-    if progress.state is not JobState.WAITING and not progress.state.is_final:
+    if not begun(progress) and not progress.state.is_final:
         raise UserError(
             f"{progress.id} is {progress.state.replace('_', ' ')}; there is nothing to retry.",
             hint=f"see how it goes: howdah watch {progress.id}; to run it otherwise, cancel it first",
+        )
+
+
+def _can_become(progress: Progress, job: Job, changed: Job) -> None:
+    """Raises: UserError for a change that is not allowed, naming the key."""
+    going_on = begun(progress)
+    if trouble := refusal(job, changed, begun=going_on):
+        later = f"howdah abort {progress.id}, then howdah retry {progress.id} with the same --set"
+        anew = "start it as another experiment: howdah start FILE"
+        hint = later if going_on and not refusal(job, changed, begun=False) else anew
+        raise UserError(f"{progress.id}: {trouble}.", hint=hint)
+    expires = changed.spec.expires
+    if going_on and expires is not None and expires != job.spec.expires and job.created + expires <= datetime.now(UTC):
+        raise UserError(
+            f"{progress.id}: 'expires' would be over already: it counts from {job.created:%Y-%m-%d %H:%M} UTC.",
+            hint="give it longer, or cancel it: howdah cancel " + progress.id,
+        )
+
+
+async def _served(connection: Connection, name: str, *, must: bool) -> None:
+    """Have the site served, if that is ours to do. Raises: Unserved when it must be and nobody does."""
+    if site := load_sites().get(name):
+        await ensure_served(connection, [site])
+    if must and not connection.embedded and (missing := await unserved(connection.client, Site(name=name, kind="any"))):
+        queues = ", ".join(queue(name, capability) for capability in missing)
+        raise Unserved(
+            f"Nobody serves {queues}, so it would wait at site {name} for ever; nothing was changed.",
+            hint=f"start a worker: howdah worker start --site {name}",
         )
 
 

@@ -13,6 +13,7 @@ from howdah import problems
 from howdah.cli.settings import BadSetting, Setting, apply, parse_setting
 from howdah.cli.yaml_text import LARGEST_FILE, Document, NotYaml, read_yaml
 from howdah.errors import SpecError, UserError
+from howdah.models.causes import FailureCause, Policy
 from howdah.models.spec import ExperimentSpec
 from howdah.problems import Problem, problems_of
 
@@ -107,6 +108,7 @@ def _checked(document: Document, name: str, settings: Sequence[Setting]) -> Expe
         places = [_origin(item.path, name, document.lines, settings) for item in found]
         told = [f"{place}: {item}" for place, item in zip(places, found, strict=True)]
         raise invalid(name, lines + sorted(told, key=_line)) from None
+    lines += [f"{_origin(path, name, document.lines, settings)}: {told}" for path, told in _pointless(spec)]
     if lines:
         raise invalid(name, lines)
     return spec
@@ -123,10 +125,28 @@ def _without_unit(tree: dict[str, Any]) -> Iterator[tuple[problems.Path, str]]:
             yield path, f"{'.'.join(map(str, path))}: {value} of what? write {example.format(value)}"
 
 
+def _pointless(spec: ExperimentSpec) -> Iterator[tuple[problems.Path, str]]:
+    """Causes that no further attempt answers. Not the model refuses them: an earlier release took them, and what was
+    started then goes on."""
+    useful = ", ".join(cause for cause in FailureCause if cause.may_be_retried)
+    for index, cause in enumerate(spec.retry.on):
+        if not cause.may_be_retried:
+            why = _WHY_NOT[cause.policy].format(cause)
+            yield ("retry", "on", index), f"retry.on.{index}: {why}; write any of {useful}"
+
+
+_WHY_NOT = {
+    Policy.AGAIN: "after {0} howdah tries again by itself, in the same attempt",
+    Policy.SLOT: "after {0} howdah tries again by itself, in the same attempt",
+    Policy.SITE: "{0} is for people to mend, and another attempt would only meet it again",
+    Policy.OPERATOR: "{0} is for people to mend, and another attempt would only meet it again",
+    Policy.FAILS: "there is no further attempt after {0}",
+}
 _NEEDS_A_UNIT: dict[problems.Path, str] = {
     ("resources", "walltime"): "{0}m or {0}s",
     ("resources", "memory"): "{0}M or {0}G",
     ("expires",): "{0}h or {0}d",
+    ("retry", "backoff"): "{0}s or {0}m",
 }
 
 

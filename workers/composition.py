@@ -7,6 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from howdah.activities.batch import BatchActivities
+from howdah.activities.gate import Gate
+from howdah.activities.orphans import SiteJobs
+from howdah.activities.probes import Probes
 from howdah.activities.questions import SiteQuestions
 from howdah.activities.transports.shell import Shell
 from howdah.models.sites import Site
@@ -14,6 +17,7 @@ from howdah.names import WORKFLOW_QUEUE
 from howdah.plugins import JobType, SiteKind, TransportKind, find, installed, load
 from howdah.steps import activities_of, batch, minutes, questions, seconds
 from howdah.steps.batch import CAPABILITIES, CONTROL, MONITORING, STAGING, queue
+from howdah.workflows.site_desk import SiteDesk
 
 CAPABILITY_OF = batch.CAPABILITY_OF | questions.CAPABILITY_OF
 
@@ -51,25 +55,46 @@ class Queue:
 
 
 def workflow_queue() -> Queue:
+    """The job types, and the desks of sites, which nobody starts as a job."""
     types = [kind for kind in installed(JobType).values() if kind.task_queue == WORKFLOW_QUEUE]
-    classes = dict.fromkeys(load(kind.workflow) for kind in types)
+    classes = dict.fromkeys([*(load(kind.workflow) for kind in types), SiteDesk])
     return Queue(WORKFLOW_QUEUE, Tuning(slots=100, beat=minutes(1), grace=seconds(0)), workflows=tuple(classes))
 
 
+@dataclass(frozen=True)
+class AtSite:
+    """What serves one site in this process: its queues, and the gate that all their steps pass."""
+
+    queues: list[Queue]
+    gate: Gate
+
+
 @asynccontextmanager
-async def site_queues(site: Site, capabilities: Sequence[str] = CAPABILITIES) -> AsyncIterator[list[Queue]]:
-    """The queues of a site; all share one shell, and with it the site's one connection."""
+async def site_queues(site: Site, capabilities: Sequence[str] = CAPABILITIES) -> AsyncIterator[AtSite]:
+    """The queues of a site; all share one shell, and with it the site's one connection.
+
+    Only what opens or shuts the gate asks past it, through a shell of its own on the same connection.
+    """
     transport = load(find(TransportKind, site.transport, what="transport").driver)(site)
     scheduler = load(find(SiteKind, site.kind, what="kind of site").scheduler)(site)
-    shell = Shell(transport, prelude=site.prelude, sessions=site.limits.sessions)
-    carriers = (BatchActivities(site, shell, scheduler), SiteQuestions(site, shell, scheduler, transport))
+    knock = Shell(transport, prelude=site.prelude, sessions=1)
+    gate = Gate(site.name, Probes(site, knock, scheduler), mended=transport.mended)
+    shell = Shell(transport, prelude=site.prelude, sessions=site.limits.sessions, door=gate)
+    carriers = (
+        BatchActivities(site, shell, scheduler, gate),
+        SiteQuestions(site, shell, scheduler, transport, gate, knock),
+        SiteJobs(shell, scheduler),
+    )
     activities = [activity for carrier in carriers for activity in activities_of(carrier)]
     try:
-        yield [
+        queues = [
             Queue(queue(site.name, capability), TUNING[capability], activities=of_capability(activities, capability))
             for capability in capabilities
         ]
+        yield AtSite(queues, gate)
     finally:
+        await gate.close()
+        await knock.close()
         await shell.close()
 
 

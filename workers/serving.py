@@ -19,6 +19,7 @@ from howdah.errors import ConfigError
 from howdah.models.sites import Site
 from howdah.steps import seconds
 from howdah.steps.batch import CAPABILITIES
+from howdah.workers.attending import attended
 from howdah.workers.composition import Queue, site_queues, step_name, workflow_queue
 from howdah.workers.sandbox import workflow_runner
 
@@ -53,7 +54,9 @@ async def serve(
     async with AsyncExitStack() as stack:
         queues = [workflow_queue()] if workflows else []
         for site in sites:
-            queues += await stack.enter_async_context(site_queues(site, wanted(capabilities)))
+            here = await stack.enter_async_context(site_queues(site, wanted(capabilities)))
+            await stack.enter_async_context(attended(client, site.name, here.gate, stop=stop))
+            queues += here.queues
         for queue in queues:
             sys.stderr.write(f"serving {queue.name:<24} {contents(queue)}\n")
         sys.stderr.flush()

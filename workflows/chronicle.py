@@ -5,8 +5,17 @@ from typing import Any
 
 from howdah.models.batch import BatchStatus
 from howdah.models.job import Attempt, Job
-from howdah.models.progress import AttemptRecord, Failure, Progress, StepRecord, Waiting
-from howdah.models.states import JobState, StepState
+from howdah.models.progress import AnswerRecord, AttemptRecord, Failure, Progress, StepRecord, Waiting
+from howdah.models.states import BatchState, JobState, StepState
+
+MOST_STEPS, FIRST_STEPS = 60, 10
+"""Of one attempt. A batch job that goes back and forth between states has a step for each; its middle is left out."""
+STEPS_FOR = 3
+"""So many attempts before the latest are told with their steps."""
+MOST_WARNINGS = 120
+MOST_ANSWERS = 50
+LONGEST_WORDS = 500
+"""Characters of what was said about an attempt long ago."""
 
 
 class Chronicle:
@@ -24,6 +33,8 @@ class Chronicle:
             created=job.created,
             results=job.results,
             attempts=job.earlier,
+            answers=job.past.answers,
+            warnings=job.past.warnings,
         )
 
     def note(self, **changes: Any) -> None:
@@ -40,24 +51,41 @@ class Chronicle:
             self.note_attempt(state=state, **({"ended": now} if state.is_final else {}))
         return True
 
-    def begin_attempt(self, attempt: Attempt, now: datetime) -> None:
-        self._close_attempt(now)
-        self._shorten_failures()
-        record = AttemptRecord(number=attempt.number, site=attempt.site, key=attempt.key)
+    def begin_attempt(self, attempt: Attempt, now: datetime, because: str = "") -> None:
+        self.close_attempt(now)
+        self.shorten()
+        record = AttemptRecord(
+            number=attempt.number, site=attempt.site, key=attempt.key, begun=now, because=because[:LONGEST_WORDS]
+        )
         self.note(attempts=(*self.progress.attempts, record), site=attempt.site, failure=None, outputs=())
 
-    def _close_attempt(self, now: datetime) -> None:
+    def take_up(self) -> None:
+        """The latest attempt, which ended in an earlier run, goes on."""
+        self.note_attempt(ended=None, failure=None)
+        self.note(failure=None, outputs=())
+
+    def close_attempt(self, now: datetime) -> None:
         if self.progress.attempts and self.progress.attempts[-1].ended is None:
             self.note_attempt(ended=now, state=JobState.FAILED)
 
-    def _shorten_failures(self) -> None:
-        """The long words of earlier attempts would add up to more than a history can hold."""
-        self.note(attempts=tuple(map(_shortened, self.progress.attempts)))
+    def shorten(self) -> None:
+        """All the words about earlier attempts would add up to more than a history can hold."""
+        attempts = [_shortened(record) for record in self.progress.attempts]
+        long_ago = max(len(attempts) - STEPS_FOR, 0)
+        without = [record.model_copy(update={"steps": ()}) for record in attempts[:long_ago]]
+        self.note(attempts=(*without, *attempts[long_ago:]))
 
     def seen_gone(self, number: int) -> None:
         """Nothing of this attempt can be at its site any more."""
+        self._note_of(number, gone=True)
+
+    def removed(self, number: int) -> None:
+        """The folder of this attempt is gone from its site."""
+        self._note_of(number, removed=True)
+
+    def _note_of(self, number: int, **changes: Any) -> None:
         attempts = (
-            record.model_copy(update={"gone": True}) if record.number == number else record
+            record.model_copy(update=changes) if record.number == number else record
             for record in self.progress.attempts
         )
         self.note(attempts=tuple(attempts))
@@ -68,7 +96,10 @@ class Chronicle:
 
     def begin_step(self, name: str, now: datetime) -> None:
         if last := self.progress.attempt:
-            self.note_attempt(steps=(*last.steps, StepRecord(name=name, state=StepState.RUNNING, started=now)))
+            steps = last.steps
+            if len(steps) >= MOST_STEPS:
+                steps = (*steps[:FIRST_STEPS], *steps[FIRST_STEPS + 1 :])
+            self.note_attempt(steps=(*steps, StepRecord(name=name, state=StepState.RUNNING, started=now)))
 
     def end_step(self, state: StepState, now: datetime, message: str | None = None) -> None:
         last = self.progress.attempt
@@ -86,6 +117,9 @@ class Chronicle:
         self.note_attempt(
             native_id=status.native_id or last.native_id,
             reason=status.reason or None,
+            meaning=status.meaning[:LONGEST_WORDS],
+            never_starts=status.never_starts,
+            completed=status.state is BatchState.COMPLETED and not status.cause and not status.exit_code,
             host=status.host or last.host,
             exit_code=status.exit_code if status.state.is_final else None,
             started=_moment(status.started) or last.started,
@@ -100,6 +134,9 @@ class Chronicle:
     def resume(self) -> None:
         self.note(waiting=None, failure=None)
 
+    def answered(self, answer: AnswerRecord) -> None:
+        self.note(answers=(*self.progress.answers, answer)[-MOST_ANSWERS:])
+
     def _with_hint(self, failure: Failure) -> Failure:
         hint = self.progress.filled(failure.hint or failure.cause.hint)
         return failure.model_copy(update={"hint": hint})
@@ -111,7 +148,8 @@ class Chronicle:
             self.note_attempt(failure=failure)
 
     def warn(self, *warnings: str) -> None:
-        self.note(warnings=(*self.progress.warnings, *warnings))
+        told = (*self.progress.warnings, *(warning[:1000] for warning in warnings))
+        self.note(warnings=told[-MOST_WARNINGS:])
 
 
 def _moment(seconds: int | None) -> datetime | None:
@@ -127,5 +165,7 @@ def _moment(seconds: int | None) -> datetime | None:
 def _shortened(record: AttemptRecord) -> AttemptRecord:
     if record.failure is None:
         return record
-    short = {"stderr_tail": "", "scheduler_says": record.failure.scheduler_says[:500]}
+    failure = record.failure
+    short = {"stderr_tail": "", "hint": ""}
+    short |= {"scheduler_says": failure.scheduler_says[:LONGEST_WORDS], "message": failure.message[:LONGEST_WORDS]}
     return record.model_copy(update={"failure": record.failure.model_copy(update=short)})

@@ -1,6 +1,7 @@
 """A batch job on a cluster, a virtual machine or this machine, start to finish."""
 
 import asyncio
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -10,19 +11,23 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 from howdah import names
 from howdah.models.batch import BatchStatus
 from howdah.models.causes import FailureCause
-from howdah.models.job import Attempt, Collect, Collected, Job, Resolution, Watch
+from howdah.models.job import Attempt, Collect, Collected, Job, Watch
 from howdah.models.progress import AttemptRecord, Failure, Progress
 from howdah.models.spec import Keep
 from howdah.models.states import BatchState, JobState
 from howdah.steps import batch
-from howdah.workflows.supervised import JobFailed, Resubmit, Supervised, failure_of, must_finish, stop_if_cancelled
+from howdah.workflows.attempts import InAttempts
+from howdah.workflows.supervised import JobFailed, Resubmit, failure_of, must_finish, stop_if_cancelled
 
 MOST_CHANGES = 200
 """Of one batch job's state. A site that suspends and resumes jobs all the time would fill the history."""
+FULL_HISTORY = 24 * 2**20
+"""Bytes, after which changes of a batch job's state are not told any more, but only its end: a server ends a workflow
+whose history has grown to 50 MiB."""
 
 
 @workflow.defn(name=names.HPC)
-class HpcJob(Supervised):
+class HpcJob(InAttempts):
     """Prepare, stage in, submit, monitor, stage out, clean up: once, or once more per attempt.
 
     However an attempt ends (done, failed, expired or cancelled) its undos run, last first. An undo is
@@ -32,24 +37,22 @@ class HpcJob(Supervised):
     @workflow.init
     def __init__(self, job: Job) -> None:
         super().__init__(job, names.HPC)
-        self.job = job
-        self.tries = 0
-        """Attempts since a person last had a say."""
+        self.take_up = job.take_up
         self.gone = True
         """No batch job of ours can be at the site: none was submitted, or its end was seen."""
 
     @workflow.run
     async def run(self, job: Job) -> Progress:
-        life = asyncio.timeout(self._seconds_to_live())
+        self.life = asyncio.timeout(self.seconds_to_live())
         try:
-            async with life:
+            async with self.life:
                 await self._embargo()
                 await self._settle_earlier()
-                await self._attempts()
+                await self.attempts()
         except JobFailed as failed:
             raise self._end(JobState.FAILED, failed.failure) from None
         except TimeoutError:
-            if not life.expired():
+            if not self.life.expired():
                 raise
             message = "It had not finished when its time ('expires') was over."
             failure = Failure(cause=FailureCause.EXPIRED, message=message, hint=FailureCause.EXPIRED.hint)
@@ -62,19 +65,32 @@ class HpcJob(Supervised):
         self.enter(JobState.SUCCEEDED)
         return self.chronicle.progress
 
-    async def _attempts(self) -> None:
-        """Try until an attempt succeeds, or fails for a reason that no further one would mend."""
-        while True:
-            try:
-                return await self._attempt(self._next_attempt())
-            except Resubmit as wish:
-                self._change(wish.resolution)
-            except JobFailed as failed:
-                self.chronicle.failed(failed.failure)
-                retry = self.job.spec.retry
-                if failed.given_up or failed.failure.cause not in retry.on or self.tries >= retry.attempts:
-                    raise
-            stop_if_cancelled()
+    async def try_once(self) -> None:
+        """What an earlier run has left to do, or else a whole attempt."""
+        number, self.take_up = self.take_up, None
+        if number is None or not await self._is_brought_home(number):
+            await self._attempt(self.next_attempt())
+
+    async def _is_brought_home(self, number: int) -> bool:
+        """Bring home what an attempt of an earlier run has left. False when it is not there any more."""
+        last = self.chronicle.progress.attempt
+        if last is None or last.number != number:
+            return False
+        self.tries += 1
+        self.chronicle.take_up()
+        attempt = self._again(last)
+        try:
+            async with AsyncExitStack() as undo:
+                undo.push_async_exit(partial(self._clean_up, attempt))
+                status = BatchStatus(state=BatchState.COMPLETED, native_id=last.native_id, exit_code=last.exit_code)
+                await self._stage_out(Collect(attempt=attempt, status=status), fails_on={FailureCause.PURGED})
+        except JobFailed as failed:
+            if failed.failure.cause is not FailureCause.PURGED or failed.given_up:
+                raise
+            self.because = f"the folder of attempt {number} is gone from site {attempt.site}"
+            self.chronicle.warn(f"{self.because[0].upper()}{self.because[1:]}, so the program is run again.")
+            return False
+        return True
 
     async def _attempt(self, attempt: Attempt) -> None:
         self.gone = True
@@ -91,7 +107,11 @@ class HpcJob(Supervised):
             if status.state is not BatchState.COMPLETED:
                 await self._save_what_is_there(collect)
                 raise JobFailed(_failure(status))
-            self._home(await self.step(batch.stage_out, collect, at=attempt.site, state=JobState.STAGING_OUT))
+            await self._stage_out(collect)
+
+    async def _stage_out(self, collect: Collect, fails_on: Collection[FailureCause] = ()) -> None:
+        at, state = collect.attempt.site, JobState.STAGING_OUT
+        self._home(await self.step(batch.stage_out, collect, at=at, state=state, fails_on=fails_on))
 
     async def _submit_and_monitor(self, attempt: Attempt) -> BatchStatus:
         """From the scheduler's acceptance to the end of the batch job."""
@@ -107,7 +127,7 @@ class HpcJob(Supervised):
                 attempt=attempt,
                 native_id=batch_job.native_id,
                 known=status.state,
-                until_end=changes > MOST_CHANGES,
+                until_end=changes > MOST_CHANGES or workflow.info().get_current_history_size() > FULL_HISTORY,
             )
             status = await self.step(batch.monitor, watch, at=attempt.site, state=status.state.shown)
             self.chronicle.saw(status)
@@ -174,17 +194,25 @@ class HpcJob(Supervised):
         """Undo of prepare: the folder goes, unless it is to be kept or somebody may still write to it."""
         if not self.gone:
             return
-        failed = kind is not None and not issubclass(kind, asyncio.CancelledError)
+        failed = kind is not None and (not issubclass(kind, asyncio.CancelledError) or self._is_yet_to_come_home())
         earlier = [] if failed else self.chronicle.progress.attempts[:-1]
         stale = [self._again(record) for record in earlier if record.gone]
         if not _keeps(self.job.spec.keep, failed=failed):
             await must_finish(self._remove([attempt, *stale]))
+
+    def _is_yet_to_come_home(self) -> bool:
+        """Its time is over, but all it was to compute is there: `howdah retry` can still bring it home."""
+        last = self.chronicle.progress.attempt
+        if last is None or not last.completed or workflow.cancellation_reason() is not None:
+            return False
+        return workflow.patched(names.PATCH_KEEP_EXPIRED)
 
     async def _remove(self, attempts: list[Attempt]) -> None:
         """Remove folders. That one cannot be removed spoils no result: it is told."""
         for attempt in attempts:
             try:
                 await self.once(batch.cleanup, attempt, at=attempt.site)
+                self.chronicle.removed(attempt.number)
             except ActivityError as error:
                 self.chronicle.warn(f"A folder was left behind at site {attempt.site}: {failure_of(error).message}")
 
@@ -192,35 +220,11 @@ class HpcJob(Supervised):
         """An earlier attempt, as its steps know it."""
         return Attempt(job=self.job, number=record.number, key=record.key, site=record.site, folder=record.folder)
 
-    def _next_attempt(self) -> Attempt:
-        self.tries += 1
-        last = self.chronicle.progress.attempt
-        info = workflow.info()
-        attempt = Attempt.of(
-            self.job,
-            number=last.number + 1 if last else 1,
-            workflow_id=info.workflow_id,
-            first_run_id=info.first_execution_run_id,
-        )
-        self.chronicle.begin_attempt(attempt, workflow.now())
-        return attempt
-
-    def _change(self, resolution: Resolution) -> None:
-        """What the operator wants otherwise from the next attempt on."""
-        self.job = self.job.changed_by(resolution)
-        self.tries = 0
-
     async def _embargo(self) -> None:
         start_at = self.job.spec.start_at
         if start_at is not None and start_at > workflow.now():
             self.enter(JobState.CREATED)
             await workflow.sleep(start_at - workflow.now(), summary=f"starts at {start_at:%Y-%m-%d %H:%M} UTC")
-
-    def _seconds_to_live(self) -> float | None:
-        expires = self.job.spec.expires
-        if expires is None:
-            return None
-        return max((self.job.created + expires - workflow.now()).total_seconds(), 0.0)
 
     def _note_cancel(self) -> None:
         """Why, in the words of who asked for it. A batch job that could not be seen gone is told instead."""

@@ -8,8 +8,9 @@ The one place that deals with how a cancel may go astray in Temporal:
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -19,12 +20,14 @@ from temporalio.exceptions import TimeoutError as OutOfTime
 
 from howdah import names
 from howdah.models.causes import FailureCause
-from howdah.models.job import Job, Resolution
+from howdah.models.job import Attempt, Job, Resolution
 from howdah.models.progress import Failure, Progress
 from howdah.models.states import JobState, StepState
 from howdah.steps import Step
 from howdah.steps.batch import CAPABILITY_OF, queue
+from howdah.workflows.answering import bad_answer, record_of
 from howdah.workflows.chronicle import Chronicle
+from howdah.workflows.course import NEEDS_A_NEW_ATTEMPT, Course, course_at
 from howdah.workflows.story import publish
 
 In = TypeVar("In", bound=BaseModel)
@@ -32,10 +35,6 @@ Out = TypeVar("Out")
 
 FAILS_AT_ONCE = {FailureCause.OUTPUT_MISSING}
 """Permanent failures that no operator can mend where they stand: the job itself has to run again."""
-
-
-NEEDS_A_NEW_ATTEMPT = {FailureCause.PURGED, FailureCause.CANCELLED}
-"""What the same step, tried again in the same folder, would only meet again."""
 
 
 class JobFailed(Exception):
@@ -60,6 +59,8 @@ class Supervised:
     """A base for job types: recorded steps, a query, and a question in place of a permanent failure."""
 
     def __init__(self, job: Job, job_type: str) -> None:
+        self.job = job
+        """As operators want it by now."""
         self.chronicle = Chronicle(job, job_type)
         self._resolution: Resolution | None = None
 
@@ -72,21 +73,38 @@ class Supervised:
         self._resolution = resolution
 
     @resolve.validator
-    def _only_while_waiting(self, resolution: Resolution) -> None:
-        if self.chronicle.progress.waiting is None:
+    def _only_what_can_be_taken(self, resolution: Resolution) -> None:
+        """Whatever is let through is acted on, so nothing may come through that would stop the workflow."""
+        progress = self.chronicle.progress
+        asked = progress.waiting.since if progress.waiting else progress.next_attempt
+        if asked is None:
             raise ApplicationError("It does not wait for an operator.", type="NotWaiting")
-        if resolution.since is not None and resolution.since != self.chronicle.progress.waiting.since:
+        if resolution.since is not None and resolution.since != asked:
             raise ApplicationError("That question has been answered; it waits for another now.", type="NotWaiting")
         if self._resolution is not None:
             raise ApplicationError("Somebody else has just answered.", type="NotWaiting")
+        if trouble := bad_answer(self.job, resolution):
+            raise ApplicationError(trouble, type="BadAnswer")
 
     def enter(self, state: JobState) -> None:
         """Go to `state`, and let everybody see it."""
         if self.chronicle.enter(state, workflow.now()):
             publish(self.chronicle.progress)
 
-    async def step(self, step: Step[In, Out], arg: In, *, at: str, state: JobState, undoing: bool = False) -> Out:
-        """Carry out `step` at the site `at`; on a permanent failure ask the operator, as often as it takes."""
+    async def step(
+        self,
+        step: Step[In, Out],
+        arg: In,
+        *,
+        at: str,
+        state: JobState,
+        undoing: bool = False,
+        fails_on: Collection[FailureCause] = (),
+    ) -> Out:
+        """Carry out `step` at the site `at`; on a permanent failure ask the operator, as often as it takes.
+
+        Raises: JobFailed for causes of `fails_on`, and for what the operator gives up; Resubmit for another attempt.
+        """
         while True:
             if not undoing:
                 stop_if_cancelled()
@@ -98,7 +116,10 @@ class Supervised:
                     raise asyncio.CancelledError from error
                 if not undoing:
                     stop_if_cancelled()  # it failed while it was being cancelled: nobody waits for an answer now
-                await self._ask(step.name, failure_of(error))
+                failure = failure_of(error)
+                if failure.cause in fails_on:
+                    raise JobFailed(failure) from None
+                await self._ask(step.name, failure)
 
     async def once(self, step: Step[In, Out], arg: In, *, at: str) -> Out:
         """Carry out `step` and record how it went."""
@@ -107,7 +128,7 @@ class Supervised:
         ended = StepState.CANCELLED
         message = None
         try:
-            result = await step(arg, on=queue(at, CAPABILITY_OF[step.name]), summary=self._summary(at))
+            result = await step(_for(self.job, arg), on=queue(at, CAPABILITY_OF[step.name]), summary=self._summary(at))
             ended = StepState.DONE
             return result
         except ActivityError as error:
@@ -138,9 +159,57 @@ class Supervised:
             self.chronicle.resume()
         answer, self._resolution = self._resolution, None
         if answer is None or not answer.retry:
+            self.note_answer(answer, failure, step, Course.AGAIN)
             raise JobFailed(failure, given_up=True)
-        if answer.changes or failure.cause in NEEDS_A_NEW_ATTEMPT:
+        self._act_on(answer, failure, step)
+
+    async def answer_within(self, pause: timedelta, why: str) -> Resolution | None:
+        """Wait; tells what an operator said meanwhile, if anybody did."""
+        self._resolution = None
+        self.chronicle.close_attempt(workflow.now())
+        self.chronicle.note(next_attempt=workflow.now() + pause)
+        self.enter(JobState.CREATED)
+        try:
+            with suppress(TimeoutError):
+                await workflow.wait_condition(lambda: self._resolution is not None, timeout=pause, timeout_summary=why)
+        finally:
+            self.chronicle.note(next_attempt=None)
+        answer, self._resolution = self._resolution, None
+        return answer
+
+    def _act_on(self, answer: Resolution, failure: Failure, step: str) -> None:
+        """Returns when the step is to be tried again, as the job is to be now; raises Resubmit otherwise."""
+        by_effect = workflow.patched(names.PATCH_EFFECT)
+        course = course_at(step, failure.cause, self.job, self.job.changed_by(answer))
+        if not by_effect:
+            course = Course.ATTEMPT if answer.changes or failure.cause in NEEDS_A_NEW_ATTEMPT else Course.AGAIN
+        self.note_answer(answer, failure, step, course)
+        if course is Course.ATTEMPT:
             raise Resubmit(answer)
+        if by_effect:
+            self.take(answer)
+
+    def take(self, answer: Resolution) -> None:
+        """What the operator wants otherwise from now on."""
+        self.job = self.job.changed_by(answer)
+        self.chronicle.note(results=self.job.results)
+
+    def note_answer(self, answer: Resolution | None, failure: Failure, step: str, course: Course) -> None:
+        """Who answered what belongs to the history of a job."""
+        if answer:
+            changed = self.job.changed_by(answer)
+            told = record_of(answer, self.job, changed, failure, step=step, course=course, now=workflow.now())
+            self.chronicle.answered(told)
+
+
+def _for(job: Job, arg: In) -> In:
+    """What a step is told, with the job as it is to be by now."""
+    job = job.for_steps
+    if isinstance(arg, Attempt):
+        return arg.model_copy(update={"job": job})
+    attempt = getattr(arg, "attempt", None)
+    changed = {"attempt": attempt.model_copy(update={"job": job})} if isinstance(attempt, Attempt) else {}
+    return arg.model_copy(update=changed)
 
 
 def stop_if_cancelled() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from howdah.models.answers import Check
+from howdah.models.answers import BatchRow, Check
 from howdah.models.batch import Sighting
 from howdah.models.job import Attempt, BatchJob, Cancelled
 
@@ -26,6 +26,15 @@ class Question(Generic[T]):
     script: str
     read: Callable[[str], T]
     within: float = 60.0
+
+
+class Keyed(Protocol):
+    """What a batch job is found by: an `Attempt`, or a row of `jobs`."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def folder(self) -> str | None: ...
 
 
 class Scheduler(Protocol):
@@ -54,8 +63,18 @@ class Scheduler(Protocol):
         """
         ...
 
-    def cancel(self, attempt: Attempt) -> Question[Cancelled | None]:
-        """Leave a tombstone, cancel by key, and look. None: not gone yet, ask again."""
+    def cancel(self, job: Keyed, *, origin: str = "") -> Question[Cancelled | None]:
+        """Leave a tombstone, cancel by key, and look. None: not gone yet, ask again.
+
+        With `origin` only what its folder says is of that origin: a SiteError (permanent) otherwise, and nothing done.
+        """
+        ...
+
+    def jobs(self) -> Question[tuple[BatchRow, ...]]:
+        """Every batch job of this account that has a key for its name and has not ended, whoever submitted it.
+
+        One query for all. A row says what the folder tells of the job, and tells nothing where it does not.
+        """
         ...
 
     def check(self) -> Question[tuple[Check, ...]]:

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from howdah.activities.schedulers import Question, checks, command, oneshot
+from howdah.activities.schedulers import Keyed, Question, checks, command, fork_jobs, oneshot
 from howdah.activities.schedulers.fork_sightings import sightings
 from howdah.activities.schedulers.records import Look
 from howdah.activities.schedulers.snippets import assign, snippet
 from howdah.errors import OutcomeUnknown, Rejected, SiteError
-from howdah.models.answers import Check
+from howdah.models.answers import BatchRow, Check
 from howdah.models.batch import Sighting
 from howdah.models.job import Attempt, BatchJob, Cancelled
 from howdah.models.sites import ForkSite
@@ -65,8 +65,12 @@ class Fork:
 
         return Question(look.begin() + snippet("fork_poll") + look.end(), read, within=60.0 + len(attempts) * 0.01)
 
-    def cancel(self, attempt: Attempt) -> Question[Cancelled | None]:
-        return oneshot.cancel(attempt, functions=self._functions(attempt), refusal=_refusal)
+    def cancel(self, job: Keyed, *, origin: str = "") -> Question[Cancelled | None]:
+        functions = snippet("fork_processes") + snippet("fork")
+        return oneshot.cancel(job, functions=functions, refusal=_refusal, origin=origin)
+
+    def jobs(self) -> Question[tuple[BatchRow, ...]]:
+        return fork_jobs.jobs()
 
     def check(self) -> Question[tuple[Check, ...]]:
         return Question(checks.script(self.site, "fork_check"), _read_check)

@@ -1,4 +1,5 @@
-# How a machine without a scheduler finds, takes and ends jobs by key. Set before: key, folder, root, memory (in KiB).
+# How a machine without a scheduler finds, takes and ends jobs by key. Set before: key, folder;
+# to submit also root, memory (in KiB).
 settles=0
 self=$$
 
@@ -62,7 +63,7 @@ start() (
   exec 7>>"ticket.$ticket"
   flock -n 7 || exit 1
   cd "$folder" && true >>.howdah/log || exit 1
-  HOWDAH_KEY=$key HOWDAH_TICKET=$ticket setsid /bin/sh "$folder/.howdah/script" \
+  HOWDAH_KEY=$key HOWDAH_FOLDER=$folder HOWDAH_TICKET=$ticket setsid /bin/sh "$folder/.howdah/script" \
     </dev/null >>.howdah/log 2>&1 6>&- 9>&- &
 )
 

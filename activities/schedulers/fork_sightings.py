@@ -50,6 +50,7 @@ def _sighting(key: str, pids: list[str], machine: Machine, found: Found, closely
     )
 
 
+_SLOTS = "as many jobs as this machine may run at a time are running"
 _EXPIRED = Witness(state=BatchState.FAILED, word="walltime", cause=FailureCause.WALLTIME)
 
 
@@ -60,7 +61,7 @@ def _processes(pids: list[str], start: StartRecord | None, boot: str | None, mac
     if pids and start:
         return Witness(state=BatchState.RUNNING, native_id=native_id)
     if pids:
-        return Witness(state=BatchState.QUEUED, reason="Slots")
+        return Witness(state=BatchState.QUEUED, reason="Slots", meaning=_SLOTS)
     if start is None or boot == machine.boot:
         return Witness(state=BatchState.LOST, native_id=native_id, word="no process", cause=FailureCause.LOST)
     if start.host == machine.host:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from howdah.activities.schedulers import Question
+from howdah.activities.schedulers import Keyed, Question
 from howdah.activities.schedulers.snippets import assign, clean, here, snippet
 from howdah.errors import NoSlot, OutcomeUnknown, SiteError, SiteUnreachable
 from howdah.models.causes import FailureCause
@@ -73,7 +73,8 @@ def submit(
                     f"{answer.rest} jobs of ours are at the site already, as many as its limits allow.", retry_after=10
                 )
             case "NOCOUNT":
-                raise SiteUnreachable("The site cannot tell how many jobs it has.", says=answer.said)
+                part = refusal(1, answer.said).part
+                raise SiteUnreachable("The site cannot tell how many jobs it has.", says=answer.said, part=part)
             case "BUSY":
                 raise OutcomeUnknown("An earlier try to submit this job is still at it.", retry_after=5)
             case "UNKNOWN":
@@ -81,6 +82,7 @@ def submit(
                     "An earlier try may have submitted this job, and the site cannot tell.",
                     says=answer.said,
                     retry_after=10,
+                    part=refusal(1, answer.said).part,
                 )
             case _:
                 _refuse_folder(attempt, answer)
@@ -88,9 +90,12 @@ def submit(
     return Question(script, read, within=SUBMIT_WITHIN)
 
 
-def cancel(attempt: Attempt, *, functions: str, refusal: Callable[[int, str], SiteError]) -> Question[Cancelled | None]:
-    """`refusal` reads the words of a scheduler that could not be told, or asked."""
-    script = assign(folder=attempt.folder or "/nonexistent", key=attempt.key) + functions + snippet("cancel")
+def cancel(
+    job: Keyed, *, functions: str, refusal: Callable[[int, str], SiteError], origin: str = ""
+) -> Question[Cancelled | None]:
+    """`refusal` reads the words of a scheduler that could not be told, or asked. With `origin` nothing is done unless
+    the folder carries the key and that origin."""
+    script = assign(folder=job.folder or "/nonexistent", key=job.key, made_by=origin) + functions + snippet("cancel")
 
     def read(out: str) -> Cancelled | None:
         answer = Answer.of(out)
@@ -100,6 +105,11 @@ def cancel(attempt: Attempt, *, functions: str, refusal: Callable[[int, str], Si
             case "GONE":
                 begun, _, native_id = answer.rest.partition(" ")
                 return Cancelled(native_id=native_id or None, had_begun=begun == "1")
+            case "FOREIGN":
+                raise SiteError(
+                    f"The folder {job.folder} does not say that the batch job {job.key} is of this howdah.",
+                    cause=FailureCause.CONFIGURATION,
+                )
             case _:
                 raise refusal(1, answer.said)
 

@@ -84,7 +84,13 @@ class Found:
         fields = self.record("start", key)
         if not fields.get("native_id") or not _is_number(fields.get("started", "")):
             return None
-        return StartRecord(native_id=fields["native_id"], host=fields.get("host", ""), started=int(fields["started"]))
+        restarts = fields.get("restarts", "")
+        return StartRecord(
+            native_id=fields["native_id"],
+            host=fields.get("host", ""),
+            started=int(fields["started"]),
+            restarts=int(restarts) if _is_number(restarts) else None,
+        )
 
     def end(self, key: str) -> EndRecord | None:
         """A record that cannot be read is none: the other witnesses decide then."""
@@ -94,7 +100,14 @@ class Found:
             return None
         code, started, ended = map(int, numbers)
         signals = tuple(name for name in fields.get("signals", "").split(",") if name)
-        return EndRecord(exit_code=code, signals=signals, started=started, ended=ended, host=fields.get("host", ""))
+        return EndRecord(
+            exit_code=code,
+            signals=signals,
+            started=started,
+            ended=ended,
+            host=fields.get("host", ""),
+            out_of_memory=fields.get("oom") == "1",
+        )
 
 
 def _is_number(text: str) -> bool:

@@ -1,3 +1,15 @@
+# Of a job that ended: what the scheduler wrote into its log of why it was told to go, or which part of it was killed.
+told() {
+  [ -f "$h/log" ] && [ -s "$h/log" ] || return 0
+  count=0
+  while [ "$count" -lt 200 ] && IFS= read -r line; do
+    case $line in
+      *"CANCELLED AT"* | *oom_kill* | *oom-kill* | "howdah begins again"*) printf '%s told %s %s\n' "$n" "$key" "$line" ;;
+    esac
+    count=$((count + 1))
+  done <"$h/log"
+}
+
 # Reads lines "KEY FOLDER" and prints what the wrappers left there. Builtins only: thousands of folders in one look.
 # Only regular files are opened: a named pipe put in a record's place would hang the look for all.
 look() {
@@ -5,7 +17,7 @@ look() {
     h=$folder/.howdah
     [ -f "$h/key" ] || { printf '%s gone %s\n' "$n" "$key"; continue; }
     [ -f "$h/start" ] && IFS= read -r line <"$h/start" && printf '%s start %s %s\n' "$n" "$key" "$line"
-    [ -f "$h/end" ] && IFS= read -r line <"$h/end" && printf '%s end %s %s\n' "$n" "$key" "$line"
+    [ -f "$h/end" ] && IFS= read -r line <"$h/end" && printf '%s end %s %s\n' "$n" "$key" "$line" && told
   done
 }
 

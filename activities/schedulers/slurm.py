@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from howdah.activities.schedulers import Question, checks, command, oneshot, slurm_script
+from howdah.activities.schedulers import Keyed, Question, checks, command, oneshot, slurm_jobs, slurm_script
 from howdah.activities.schedulers.records import Look
 from howdah.activities.schedulers.slurm_check import read_check
 from howdah.activities.schedulers.slurm_sightings import sightings
 from howdah.activities.schedulers.slurm_states import FINAL
-from howdah.activities.schedulers.slurm_words import is_ambiguous_function, refusal
+from howdah.activities.schedulers.slurm_words import deaf, is_ambiguous_function, refusal
 from howdah.activities.schedulers.snippets import snippet
-from howdah.errors import OutcomeUnknown, SiteError, SiteUnreachable
-from howdah.models.answers import Check
+from howdah.errors import OutcomeUnknown
+from howdah.models.answers import BatchRow, Check
 from howdah.models.batch import Sighting
 from howdah.models.job import Attempt, BatchJob, Cancelled
 from howdah.models.sites import SlurmSite
@@ -36,6 +36,8 @@ class Slurm:
         return oneshot.submit(attempt, functions=_functions(), files=files, refusal=refusal, most=most)
 
     def poll(self, attempts: Sequence[Attempt], *, closely: bool = False) -> Question[dict[str, Sighting]]:
+        """A Slurm that gives no answer does not hide the folders: what the wrappers left there is told all the same,
+        with `deaf` set. Without attempts it is asked whether it answers, and its error is raised."""
         look = Look(attempts, closely=closely)
         script = look.begin() + snippet("slurm") + snippet("slurm_poll")
         if closely:
@@ -47,14 +49,19 @@ class Slurm:
             answered = found.all("asked")
             if not answered or not found.all("done"):
                 raise OutcomeUnknown("The site's answer is not complete.", says=found.said)
-            if answered != ["0"]:
-                raise _deaf(int(answered[0]), found.said)
-            return sightings(attempts, found, closely=closely)
+            trouble = None if answered == ["0"] else deaf(int(answered[0]), found.said)
+            if trouble and not attempts:
+                raise trouble
+            why = f"{trouble.message} {trouble.says}".strip() if trouble else ""
+            return sightings(attempts, found, closely=closely, deaf=why[:1000])
 
         return Question(script, read, within=60.0 + len(attempts) * (60 if closely else 0.01))
 
-    def cancel(self, attempt: Attempt) -> Question[Cancelled | None]:
-        return oneshot.cancel(attempt, functions=_functions(), refusal=_deaf)
+    def cancel(self, job: Keyed, *, origin: str = "") -> Question[Cancelled | None]:
+        return oneshot.cancel(job, functions=_functions(), refusal=deaf, origin=origin)
+
+    def jobs(self) -> Question[tuple[BatchRow, ...]]:
+        return slurm_jobs.jobs(deaf)
 
     def check(self) -> Question[tuple[Check, ...]]:
         return Question(checks.script(self.site, "slurm_check"), read_check, within=180.0)
@@ -66,9 +73,3 @@ class Slurm:
 def _functions() -> str:
     is_final = f"is_final() {{\n  case $1 in {'|'.join(FINAL)}) return 0 ;; esac\n  return 1\n}}\n"
     return snippet("slurm") + is_final + is_ambiguous_function()
-
-
-def _deaf(code: int, said: str) -> SiteError:
-    """Slurm could not be asked or told. Asking again is always right, unless its commands are not there."""
-    error = refusal(code, said)
-    return error if error.transient or code in (126, 127) else SiteUnreachable("Slurm does not answer.", says=said)

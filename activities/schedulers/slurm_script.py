@@ -4,6 +4,7 @@ import math
 import re
 
 from howdah.activities.schedulers.command import runner
+from howdah.activities.schedulers.slurm_words import BEGINS_AGAIN
 from howdah.activities.schedulers.snippets import assign, snippet
 from howdah.errors import SiteError
 from howdah.models.causes import FailureCause
@@ -11,7 +12,13 @@ from howdah.models.job import Attempt
 from howdah.models.paths import CONTROL
 from howdah.models.sites import SlurmSite
 
-_HOOKS = "about=\nme=$SLURM_JOB_ID\ntake_turn() { :; }\nbegin_watch() { :; }\nclear_away() { :; }\n"
+_HOOKS = f"""\
+about=restarts=${{SLURM_RESTART_COUNT:-0}}
+me=$SLURM_JOB_ID
+take_turn() {{ [ -z "${{SLURM_RESTART_COUNT:-}}" ] || echo "{BEGINS_AGAIN} $SLURM_RESTART_COUNT"; }}
+begin_watch() {{ :; }}
+clear_away() {{ :; }}
+"""
 _PLAIN = re.compile(r"[A-Za-z0-9._+@:,={}/~-]+")
 MIB = 2**20
 

@@ -3,6 +3,7 @@
 A word that is not here is UNKNOWN: shown, asked again, never taken for an end.
 """
 
+from howdah.activities.schedulers.slurm_reasons import meaning
 from howdah.models.batch import Witness
 from howdah.models.causes import FailureCause
 from howdah.models.states import BatchState
@@ -25,7 +26,8 @@ STATES: dict[str, tuple[BatchState, FailureCause | None]] = {
     "SUSPENDED": (BatchState.SUSPENDED, None),
     "STOPPED": (BatchState.SUSPENDED, None),
     "COMPLETING": (BatchState.COMPLETING, None),
-    "REVOKED": (BatchState.UNKNOWN, None),  # gone to a sibling cluster
+    # Gone to a sibling cluster of a federation: it runs there, and its end record tells how it ended.
+    "REVOKED": (BatchState.UNKNOWN, None),
     "COMPLETED": (BatchState.COMPLETED, None),
     "FAILED": (BatchState.FAILED, None),
     "TIMEOUT": (BatchState.FAILED, FailureCause.WALLTIME),
@@ -41,7 +43,8 @@ STATES: dict[str, tuple[BatchState, FailureCause | None]] = {
 
 FINAL = tuple(word for word, (state, _) in STATES.items() if state.is_final)
 
-_HELD = ("JobHeldUser", "JobHeldAdmin", "JobHoldMaxRequeue", "requeued held", "requeued_held")
+_HELD = ("JobHeldUser", "JobHeldAdmin", "JobHoldMaxRequeue", "requeued held", "requeued_held", "requeued in held state")
+_WAITING = (BatchState.QUEUED, BatchState.HELD)
 LAUNCH_SIGNAL = 53
 """Slurm's own number for a batch script that could not be started: a bad working folder or output path."""
 
@@ -60,11 +63,14 @@ def witness(
         state = BatchState.HELD
     if state is BatchState.FAILED and _not_launched(reason, exit_code, signal):
         cause, signal = FailureCause.LAUNCH_FAILURE, None
+    means = meaning(reason) if state in _WAITING and reason not in ("", "None") else None
     return Witness(
         state=state,
         native_id=native_id,
         word=word,
         reason="" if reason == "None" else reason,
+        meaning=means.words.replace("{native_id}", native_id or "ID") if means else "",
+        never_starts=means.never_starts if means else False,
         exit_code=exit_code,
         signal=signal or None,
         cause=cause,

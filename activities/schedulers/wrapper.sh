@@ -58,7 +58,12 @@ while [ -n "$got" ]; do
   [ "$again" -ne 127 ] && code=$again
 done
 
-end="exit_code=$code signals=$signals started=$started ended=$(date +%s) host=$host cause=$expired"
+# Slurm tells srun, which runs in the program, that a part was killed for its memory; the program may go on without.
+oom=
+case $(tail -c 4096 "$h/stderr") in *oom_kill*|*oom-kill*) oom=1 ;; esac 2>/dev/null
+# A signal to the whole job may have ended the program a moment before it comes here.
+ended=$(date +%s)
+end="exit_code=$code signals=$signals started=$started ended=$ended host=$host cause=$expired oom=$oom $about"
 # With the quota used up, the scheduler's log may still have room in its last block.
 note end "$end" || echo "howdah end $end"
 clear_away

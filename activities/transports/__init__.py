@@ -39,12 +39,18 @@ class Transport(Protocol):
     async def open(self, command: str) -> Channel:
         """Start `command` (parsed by the login shell there: keep it to what every shell reads alike).
 
+        Tries whenever it is called: when that is, others decide. What keeps everybody out has `part` set to LOGIN.
         Raises: SiteUnreachable (never heard us), CredentialsRefused, HostKeyRefused.
         """
         ...
 
     async def check(self) -> tuple[Check, ...]:
         """Connect afresh if need be and tell what was found, for `howdah site check`. Raises as `open`."""
+        ...
+
+    async def mended(self) -> bool:
+        """Whether somebody has since changed here what the last login depended on: a key, a known host, a setting.
+        Asked every second while logins fail: it costs the site nothing."""
         ...
 
     async def close(self) -> None: ...

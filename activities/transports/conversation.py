@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 from howdah.activities.transports import Channel
 from howdah.activities.transports.framing import Frame, FrameReader, text
 from howdah.errors import OutcomeUnknown, ShellBroken, SiteError, SiteUnreachable
+from howdah.models.desk import Part
 
 T = TypeVar("T")
 Said = AsyncGenerator[bytes, None]
@@ -111,7 +112,7 @@ def _no_answer(reader: FrameReader, code: int, errors: str) -> NoReturn:
     if reader.begun:
         raise OutcomeUnknown(f"A command at the site was cut off with exit code {code}.", says=errors)
     if 128 < code <= 192 or _OVERLOADED.search(errors):
-        raise SiteUnreachable(f"The site could not start a shell (exit code {code}).", says=errors)
+        raise SiteUnreachable(f"The site could not start a shell (exit code {code}).", says=errors, part=Part.LOGIN)
     raise _broken(f"ended with exit code {code}", reader, errors)
 
 

@@ -12,6 +12,7 @@ from howdah.activities.transports.checks import look_around
 from howdah.activities.transports.inbox import Inbox, Tail
 from howdah.errors import OutcomeUnknown, SiteUnreachable
 from howdah.models.answers import Check
+from howdah.models.desk import Part
 from howdah.models.sites import Site
 
 PRIVATE = ("TEMPORAL_", "HOWDAH_")
@@ -42,11 +43,16 @@ class LocalTransport:
                 await (await starting)[1].close()
             raise
         except OSError as error:  # no processes or descriptors left
-            raise SiteUnreachable(f"This machine cannot start a command: {error.strerror}.") from error
+            message = f"This machine cannot start a command: {error.strerror}."
+            raise SiteUnreachable(message, part=Part.LOGIN) from error
         return channel
 
     async def check(self) -> tuple[Check, ...]:
         return await look_around(self, self._site)
+
+    async def mended(self) -> bool:
+        """There is nobody to let us in."""
+        return False
 
     async def close(self) -> None:
         """Nothing is kept between commands."""

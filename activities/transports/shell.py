@@ -13,6 +13,7 @@ from typing import TypeVar
 from howdah.activities.schedulers import Question
 from howdah.activities.transports import Transport
 from howdah.activities.transports.conversation import Conversation, Said
+from howdah.activities.transports.door import Door, OpenDoor
 from howdah.activities.transports.framing import FROM_STDIN, Frame, kill, text
 from howdah.errors import OutcomeUnknown, SiteError, SiteUnreachable
 from howdah.models.causes import FailureCause
@@ -44,11 +45,13 @@ class Shell:
     """Runs POSIX shell scripts at a site: at most `sessions` at once, of which transfers leave some to questions.
 
     `prelude` are the site's own lines before every script, e.g. to set PATH. All methods raise `SiteUnreachable`
-    (nothing was done), `OutcomeUnknown` (anything may have been done), `ShellBroken`, and what the transport raises.
+    (nothing was done), `OutcomeUnknown` (anything may have been done), `ShellBroken`, and what the transport and the
+    `door` raise.
     """
 
-    def __init__(self, transport: Transport, *, prelude: str = "", sessions: int = 6) -> None:
+    def __init__(self, transport: Transport, *, prelude: str = "", sessions: int = 6, door: Door | None = None) -> None:
         self._transport = transport
+        self._door = door or OpenDoor()
         self._prelude = prelude
         self._sessions = asyncio.Semaphore(sessions)
         self._transfers = asyncio.Semaphore(max(1, sessions - 2))
@@ -118,6 +121,18 @@ class Shell:
 
     @asynccontextmanager
     async def _opened(self, command: str, frame: Frame, within: float | None = None) -> AsyncIterator[Conversation]:
+        """Behind the door, who is told when it should have been shut."""
+        self._door.check()
+        try:
+            async with self._talking(command, frame, within) as talk:
+                yield talk
+        except SiteError as error:
+            if error.part is not None:
+                self._door.failed(error)
+            raise
+
+    @asynccontextmanager
+    async def _talking(self, command: str, frame: Frame, within: float | None) -> AsyncIterator[Conversation]:
         """No command does anything before it has read its first line, so a late opening is no harm."""
         limit = min(within or OPENING, OPENING)
         try:

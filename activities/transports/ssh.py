@@ -11,11 +11,11 @@ from asyncssh.constants import OPEN_CONNECT_FAILED
 
 from howdah.activities.transports import Channel
 from howdah.activities.transports.checks import look_around
-from howdah.activities.transports.patience import Patience
 from howdah.activities.transports.ssh_channel import SshChannel
 from howdah.activities.transports.ssh_login import Timing, credential_sources, log_in
 from howdah.errors import ShellBroken, SiteError, SiteUnreachable
 from howdah.models.answers import Check
+from howdah.models.desk import Part
 from howdah.models.sites import Site
 
 CROWDED = OPEN_CONNECT_FAILED
@@ -33,11 +33,11 @@ class SshTransport:
     def __init__(self, site: Site, *, timing: Timing | None = None) -> None:
         self._site = site
         self._timing = timing or Timing()
-        self._patience = Patience()
-        self._sources: tuple[Path, ...] = ()
-        self._connecting = asyncio.Lock()
         self._connection: asyncssh.SSHClientConnection | None = None
+        self._connecting: asyncio.Task[asyncssh.SSHClientConnection] | None = None
         self._took = 0.0
+        self._sources: tuple[Path, ...] = ()
+        self._stamps: _Stamps = ()
 
     async def open(self, command: str) -> Channel:
         """A connection may turn out dead only now; the command was not heard then, so it is tried on a new one."""
@@ -46,36 +46,46 @@ class SshTransport:
             channel = await self._session(connection, command)
             if channel is not None:
                 return channel
-        raise SiteUnreachable(f"Site {self._site.name} closes connections as soon as they are made.")
+        message = f"Site {self._site.name} closes connections as soon as they are made."
+        raise SiteUnreachable(message, part=Part.LOGIN)
 
     async def check(self) -> tuple[Check, ...]:
-        """A person asks, so a pause after failures does not count."""
-        connection = await self._connected(at_once=True)
+        connection = await self._connected()
         there = await look_around(self, self._site)
         return (_login(connection, self._took), _language(connection), *there)
 
+    async def mended(self) -> bool:
+        return self._stamps != await asyncio.to_thread(_stamps, self._sources)
+
     async def close(self) -> None:
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
         connection, self._connection = self._connection, None
         if connection is not None:
             await _farewell(connection)
 
-    async def _connected(self, *, at_once: bool = False) -> asyncssh.SSHClientConnection:
-        """The connection. One caller at a time makes it; the others wait for that one, and for its failure too."""
-        async with self._connecting:
-            if self._connection is not None and not self._connection.is_closed():
-                return self._connection
-            if not at_once:
-                self._patience.check(time.monotonic(), await asyncio.to_thread(_stamps, self._sources))
-            began = time.monotonic()
-            try:
-                self._connection = await log_in(self._site, self._timing)
-            except SiteError as error:
-                self._sources = await credential_sources(self._site)
-                self._patience.failed(error, time.monotonic(), await asyncio.to_thread(_stamps, self._sources))
-                raise
-            self._patience.succeeded()
-            self._took = time.monotonic() - began
+    async def _connected(self) -> asyncssh.SSHClientConnection:
+        """The connection. Whoever needs it while it is being made waits for that one, and for its failure too."""
+        if self._connection is not None and not self._connection.is_closed():
             return self._connection
+        if self._connecting is None or self._connecting.done():
+            self._connecting = asyncio.create_task(self._connect())
+            self._connecting.add_done_callback(_noticed)
+        return await asyncio.shield(self._connecting)
+
+    async def _connect(self) -> asyncssh.SSHClientConnection:
+        """What a login depends on is stamped before: what changes meanwhile makes another try worth while."""
+        self._sources = await credential_sources(self._site)
+        self._stamps = await asyncio.to_thread(_stamps, self._sources)
+        began = time.monotonic()
+        try:
+            self._connection = await log_in(self._site, self._timing)
+        except SiteError as error:
+            error.part = Part.LOGIN
+            raise
+        self._took = time.monotonic() - began
+        return self._connection
 
     async def _session(self, connection: asyncssh.SSHClientConnection, command: str) -> Channel | None:
         """None when the connection is dead."""
@@ -119,6 +129,12 @@ def _let_go(opening: "asyncio.Future[Any]") -> None:
         opening.result()[0].abort()
 
 
+def _noticed(connecting: "asyncio.Task[asyncssh.SSHClientConnection]") -> None:
+    """Whoever asked may have gone: nobody is left to hear how it failed."""
+    if not connecting.cancelled():
+        connecting.exception()
+
+
 async def _farewell(connection: asyncssh.SSHClientConnection) -> None:
     connection.close()
     try:
@@ -127,7 +143,10 @@ async def _farewell(connection: asyncssh.SSHClientConnection) -> None:
         connection.abort()
 
 
-def _stamps(sources: tuple[Path, ...]) -> tuple[tuple[int, int] | None, ...]:
+_Stamps = tuple[tuple[int, int] | None, ...]
+
+
+def _stamps(sources: tuple[Path, ...]) -> _Stamps:
     """Tells whether somebody has mended something since: another key, another known host."""
     return tuple(_stamp(path) for path in sources)
 

@@ -45,7 +45,9 @@ async def cancel(view: View, ids: Ids, reason: Reason = "", no_wait: NoWait = Fa
 async def retry(view: View, id_: Experiment, settings: Settings = None, site: SiteName = None) -> ExitCode:
     """Go on with an experiment that waits, or run one again that failed, expired or was cancelled.
 
-    Inputs are taken as they are now. With --set or --site it runs with these changes from now on.
+    With --set or --site it goes on with these changes. It says what it does: a program that has run is run again only
+    when its command, inputs, resources, environment or site change; other outputs or results are just brought home.
+    Inputs are taken as they are now, where they are staged again. During a pause before another attempt: at once.
     """
     from howdah.cli.connecting import connect_and_tell
     from howdah.cli.listing import find
@@ -61,7 +63,7 @@ async def retry(view: View, id_: Experiment, settings: Settings = None, site: Si
 
 
 async def abort(view: View, id_: Experiment) -> ExitCode:
-    """Give up an experiment that waits for an operator: it fails with the failure it waits with."""
+    """Give up an experiment that waits for an operator, or pauses between attempts: it fails with that failure."""
     from howdah.cli.listing import find
     from howdah.cli.retrying import abort as abort_experiment
     from howdah.workers.connection import connect

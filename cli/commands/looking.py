@@ -39,6 +39,7 @@ async def list_(
     """List experiments, newest first."""
     from howdah.cli.answers import Experiments
     from howdah.cli.listing import list_experiments
+    from howdah.cli.site_desks import lines_for
     from howdah.workers.connection import connect
 
     wanted = _state(state) if state else None
@@ -46,6 +47,8 @@ async def list_(
     rows = await list_experiments(connection.client, state=wanted, site=site, project=project, limit=limit)
     completion.remember(row.id for row in rows)
     view.show(Experiments(rows))
+    for line in await lines_for(connection.client, rows):
+        view.say(line)
     return ExitCode.DONE
 
 
@@ -65,7 +68,8 @@ async def show(view: View, id_: Experiment) -> ExitCode:
 async def watch(view: View, id_: ExperimentOrLast = LAST) -> ExitCode:
     """Watch an experiment until it ends. Ctrl-C leaves it running.
 
-    Ends with exit code 0 if it succeeded, 4 if it waits for an operator, otherwise 1.
+    Ends with exit code 0 if it succeeded, 4 if it waits for a person (for an answer, or for its site to be mended or
+    resumed; then watch it again), otherwise 1.
     """
     from howdah.cli.listing import find
     from howdah.cli.watching import watch_until_over

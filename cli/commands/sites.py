@@ -15,25 +15,27 @@ Fingerprint = Annotated[
     str | None,
     typer.Option("--fingerprint", metavar="SHA256:...", help="Trust the key if it is this one; asks nothing."),
 ]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown wherever the pause is.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Forget the key that was known so far.")]
 
 app = typer.Typer(help="The places where jobs run, as sites.toml has them.", no_args_is_help=True)
 
 
 async def list_(view: View) -> ExitCode:
-    """List the configured sites."""
-    from howdah.cli.answers import Sites
+    """List the configured sites, and how each stands as far as a server tells it at once."""
+    from howdah.cli.site_desks import shown
     from howdah.config import load_sites
 
-    view.show(Sites(tuple(load_sites().values())))
+    view.show(await shown(load_sites().values()))
     return ExitCode.DONE
 
 
 async def show(view: View, name: Name) -> ExitCode:
-    """Show how a site is configured."""
+    """Show how a site is configured, and how it stands: in order, paused, or what is out of order."""
+    from howdah.cli.site_desks import shown
     from howdah.config import find_site, load_sites
 
-    view.show(find_site(name, load_sites()))
+    view.show((await shown([find_site(name, load_sites())])).root[0])
     return ExitCode.DONE
 
 
@@ -57,11 +59,41 @@ async def check(view: View, name: Name) -> ExitCode:
 
 async def trust(view: View, name: Name, fingerprint: Fingerprint = None, replace: Replace = False) -> ExitCode:
     """Trust the host key that a site presents now. Compare its fingerprint with what the site publishes."""
+    from howdah.cli.site_pausing import try_again
     from howdah.cli.trusting import trust_host_key
     from howdah.config import find_site, load_sites
 
     site = find_site(name, load_sites())
     view.show(await trust_host_key(view, site, fingerprint=fingerprint, replace=replace))
+    await try_again(view, site.name)
+    return ExitCode.DONE
+
+
+async def pause(view: View, name: Name, reason: Reason = "") -> ExitCode:
+    """Have nobody of howdah touch a site until it is resumed. Experiments there wait; batch jobs there go on.
+
+    Needs no worker. Every worker of the site obeys within seconds, also one that is started later.
+    """
+    from howdah.cli.connecting import connect_to_whatever_runs
+    from howdah.cli.site_pausing import pause as pause_site
+    from howdah.config import find_site, load_sites
+
+    site = find_site(name, load_sites())
+    connection = await connect_to_whatever_runs(view)
+    view.show(await pause_site(connection.client, site.name, reason))
+    view.say(f"experiments there wait, and go on after: howdah site resume {site.name}")
+    return ExitCode.DONE
+
+
+async def resume(view: View, name: Name) -> ExitCode:
+    """End a pause. Whatever is out of order at the site is tried at once, paused or not."""
+    from howdah.cli.connecting import connect_and_tell
+    from howdah.cli.site_pausing import resume as resume_site
+    from howdah.config import find_site, load_sites
+
+    site = find_site(name, load_sites())
+    connection = await connect_and_tell(view)
+    view.show(await resume_site(connection.client, site.name))
     return ExitCode.DONE
 
 
@@ -69,4 +101,6 @@ command(app, name="list", example="howdah site list")(list_)
 command(app, example="howdah site show local")(show)
 command(app, example="howdah site check local")(check)
 command(app, example="howdah site trust bigred --fingerprint SHA256:...")(trust)
+command(app, example="howdah site pause bigred --reason 'maintenance until Friday'")(pause)
+command(app, example="howdah site resume bigred")(resume)
 app.add_typer(cache.app, name="cache")

@@ -9,8 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from howdah.cli import answers
-from howdah.cli.views.screen import screen, state_text, utc_now, when
-from howdah.models.sites import Site
+from howdah.cli.views.experiments import ExperimentTable
+from howdah.cli.views.proof import proof_page
+from howdah.cli.views.screen import screen
+from howdah.cli.views.times import state_text, utc_now, when
 from howdah.models.units import human_duration, human_size
 
 
@@ -39,12 +41,7 @@ def _(answer: answers.Overview) -> RenderableType:
 def _(answer: answers.Experiments) -> RenderableType:
     if not answer.root:
         return Text("No experiment is like that. Start one: howdah start experiment.yaml")
-    now = utc_now()
-    table = _table("id", "state", "site", "project", "started", "took")
-    for row in answer.root:
-        took = human_duration(max((row.ended or now) - row.created, timedelta(0)))
-        table.add_row(row.id, state_text(row.state), row.site, row.project or "", when(row.created, now), took)
-    return table
+    return ExperimentTable(answer.root, utc_now())
 
 
 @page.register
@@ -97,22 +94,60 @@ def _(answer: answers.Script) -> RenderableType:
 
 
 @page.register
-def _(answer: answers.Sites) -> RenderableType:
-    table = _table("site", "kind", "reached by", "labels", "description")
-    for site in answer.root:
-        table.add_row(site.name, site.kind, site.ssh or "this machine", ", ".join(site.labels), site.description)
+def _(answer: answers.SitesShown) -> RenderableType:
+    is_known = any(row.state for row in answer.root)
+    table = _table("site", "kind", "reached by", *(["state"] if is_known else []), "labels", "description")
+    for row in answer.root:
+        site, state = row.site, [_condition(row.state)] if is_known else []
+        table.add_row(
+            site.name, site.kind, site.ssh or "this machine", *state, ", ".join(site.labels), site.description
+        )
     return table
 
 
 @page.register
-def _(answer: Site) -> RenderableType:
-    return _fields(answer)
+def _(answer: answers.SiteShown) -> RenderableType:
+    if answer.state is None:
+        return _fields(answer.site)
+    parts: list[RenderableType] = [Text.assemble("state  ", _condition(answer.state))]
+    for report in answer.state.reports:
+        parts += [
+            Text(f"  {one.part}: {one.message} ({one.cause}), found by {report.worker}") for one in report.troubles
+        ]
+    if answer.state.hint:
+        parts.append(Text.assemble(("hint: ", "bold cyan"), answer.state.hint))
+    return Group(*parts, Text(), _fields(answer.site))
+
+
+@page.register
+def _(answer: answers.SiteChanged) -> RenderableType:
+    return Text(f"{answer.site} {answer.message}")
 
 
 @page.register
 def _(answer: answers.SiteChecked) -> RenderableType:
     findings = [answers.Finding(**check.model_dump()) for check in answer.checks]
     return _findings(findings)
+
+
+@page.register
+def _(answer: answers.JobsListed) -> RenderableType:
+    parts: list[RenderableType] = []
+    if answer.jobs:
+        table = _table("site", "batch job", "state", "whose", "experiment", "for", "")
+        for row in answer.jobs:
+            age = human_duration(timedelta(seconds=row.age)) if row.age is not None else ""
+            about = "; ".join(filter(None, [row.why, "cancelled, seen gone" if row.gone else row.left]))
+            whose = row.verdict.replace("_", " ")
+            table.add_row(row.site, row.native_id, row.state, whose, row.experiment or row.key, age, about)
+        parts.append(table)
+    if answer.missing:
+        table = _table("site", "missing", "experiment", "believes", "")
+        for one in answer.missing:
+            table.add_row(one.site, one.native_id or one.key, one.experiment, one.state, one.why)
+        parts.append(table)
+    parts += [Text(f"{site} was not looked at: {why}", style="yellow") for site, why in answer.unasked.items()]
+    return Group(*parts) if parts else Text("Nothing.")
 
 
 @page.register
@@ -172,6 +207,17 @@ def _(answer: answers.Workers) -> RenderableType:
 @page.register
 def _(answer: answers.Diagnosis) -> RenderableType:
     return _findings(answer.root)
+
+
+def _condition(state: answers.SiteCondition | None) -> Text:
+    if state is None:
+        return Text("unknown", style="dim")
+    return Text(state.text, style="yellow") if state.text else Text(state.condition, style="green")
+
+
+@page.register
+def _(answer: answers.Proof) -> RenderableType:
+    return proof_page(answer)
 
 
 def _findings(findings: tuple[answers.Finding, ...] | list[answers.Finding]) -> Table:

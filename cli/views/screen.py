@@ -1,7 +1,7 @@
 """One experiment on one screen."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -10,24 +10,17 @@ from rich.table import Table
 from rich.text import Text
 
 from howdah.cli.answers import Overview
+from howdah.cli.views.attempts import history
+from howdah.cli.views.times import state_text, when
 from howdah.models.progress import AttemptRecord, Failure, Live, Progress, StepRecord
 from howdah.models.states import JobState, StepState
 from howdah.models.units import human_duration, human_size
 
-COLOURS = {
-    JobState.RUNNING: "cyan",
-    JobState.QUEUED: "blue",
-    JobState.HELD: "yellow",
-    JobState.SUSPENDED: "yellow",
-    JobState.WAITING: "bold yellow",
-    JobState.SUCCEEDED: "green",
-    JobState.FAILED: "bold red",
-    JobState.EXPIRED: "red",
-    JobState.CANCELLED: "magenta",
-    JobState.CLEANUP_FAILED: "bold red",
-}
 MARKS = {StepState.RUNNING: "…", StepState.DONE: "✓", StepState.FAILED: "✗", StepState.CANCELLED: "–"}
 TAIL_LINES = 12
+MOST_STEPS = 16
+"""A batch job that goes back and forth has many; the first and the last are shown."""
+IN_QUEUE = (JobState.QUEUED, JobState.HELD, JobState.SUSPENDED)
 
 
 def screen(overview: Overview, now: datetime) -> RenderableType:
@@ -39,6 +32,8 @@ def screen(overview: Overview, now: datetime) -> RenderableType:
     notes = [*_live(overview, now), *_waiting(progress, now), *_failure(progress), *_warnings(progress)]
     if notes:
         parts += [Text(), *notes]
+    if told := list(history(progress, now)):
+        parts += [Text(), *told]
     return Group(*parts, Text(), _places(overview))
 
 
@@ -55,6 +50,11 @@ def one_line(overview: Overview) -> str:
         parts.append(progress.failure.message)
     elif overview.trouble:
         parts.append(overview.trouble)
+    elif progress.next_attempt:
+        parts.append(f"the next attempt at {progress.next_attempt.astimezone():%H:%M:%S}")
+        parts += [progress.failure.message] if progress.failure else []
+    elif attempt and attempt.waits_because and progress.state in IN_QUEUE:
+        parts.append(attempt.waits_because)
     elif attempt and attempt.reason:
         parts.append(f"reason: {attempt.reason}")
     return ", ".join(" ".join(part.split()) for part in parts)
@@ -65,16 +65,6 @@ def bar(live: Live) -> RenderableType:
     parts = Table.grid(padding=(0, 1))
     parts.add_row(ProgressBar(live.bytes_total or 1, live.bytes_done, width=20), Text(live.text, no_wrap=True))
     return parts
-
-
-def state_text(state: JobState) -> Text:
-    return Text(state.value.replace("_", " "), style=COLOURS.get(state, ""))
-
-
-def when(moment: datetime, now: datetime) -> str:
-    """In the reader's own time zone; the day only when it is another."""
-    local = moment.astimezone()
-    return f"{local:%H:%M:%S}" if local.date() == now.astimezone().date() else f"{local:%Y-%m-%d %H:%M}"
 
 
 def _head(progress: Progress, now: datetime) -> Text:
@@ -93,6 +83,8 @@ def _since(progress: Progress) -> datetime | None:
         return progress.waiting.since
     if progress.state is JobState.RUNNING and progress.started:
         return progress.started
+    if progress.next_attempt and progress.attempt:
+        return progress.attempt.ended
     steps = progress.attempt.steps if progress.attempt else ()
     return steps[-1].started if steps else progress.created
 
@@ -111,8 +103,12 @@ def _facts(progress: Progress, now: datetime) -> Text:
 
 def _steps(attempt: AttemptRecord, now: datetime) -> Table:
     table = Table.grid(padding=(0, 2))
-    for step in attempt.steps:
-        table.add_row(*_step(step, now))
+    left_out = len(attempt.steps) - MOST_STEPS
+    for index, step in enumerate(attempt.steps):
+        if left_out <= 0 or not MOST_STEPS // 2 <= index < MOST_STEPS // 2 + left_out:
+            table.add_row(*_step(step, now))
+        elif index == MOST_STEPS // 2:
+            table.add_row("", f"and {left_out} more", "", "", "")
     return table
 
 
@@ -127,11 +123,31 @@ def _live(overview: Overview, now: datetime) -> Iterator[Text]:
     progress, live = overview.progress, overview.live
     if live is not None and not progress.state.is_final:
         yield Text(", ".join(part for part in _live_parts(live, now) if part))
-    reason = progress.attempt.reason if progress.attempt else None
-    if reason and progress.state in (JobState.QUEUED, JobState.HELD, JobState.SUSPENDED):
-        yield Text(f"the scheduler's reason: {reason}  (in plain words: howdah explain {progress.id})")
+    yield from _queue(overview)
     if overview.trouble:
         yield Text(overview.trouble, style="yellow")
+    if progress.next_attempt:
+        left = human_duration(max(progress.next_attempt - now, now - now))
+        yield Text(f"the next attempt is made at {when(progress.next_attempt, now)}, in {left}", style="bold")
+        yield _hint(f"at once: howdah retry {progress.id}; or not at all: howdah abort {progress.id}")
+
+
+def _queue(overview: Overview) -> Iterator[Text]:
+    """Why it waits in the site's queue, unless the step that watches it has just told. What will never start is the
+    reader's business, not the site's."""
+    progress, attempt = overview.progress, overview.progress.attempt
+    if attempt is None or progress.state not in IN_QUEUE:
+        return
+    is_told = overview.live is not None and bool(overview.live.reason)
+    if attempt.waits_because and not is_told:
+        style = "bold yellow" if attempt.never_starts else ""
+        yield Text(f"{progress.state}: {attempt.waits_because}", style=style)
+    if attempt.waits_because or is_told:
+        yield _hint(f"howdah explain {progress.id}")
+
+
+def _hint(text: str, name: str = "hint: ") -> Text:
+    return Text.assemble((name, "bold cyan"), text)
 
 
 def _live_parts(live: Live, now: datetime) -> Iterator[str]:
@@ -149,8 +165,8 @@ def _waiting(progress: Progress, now: datetime) -> Iterator[Text]:
     yield Text(f"waits for you since {when(waiting.since, now)}: {waiting.message or waiting.reason}", "bold yellow")
     if progress.failure:
         yield from _words(progress.failure)
-    yield Text.assemble(("hint: ", "bold cyan"), progress.filled(waiting.hint))
-    yield Text.assemble(("  or: ", "bold cyan"), f"howdah abort {progress.id}")
+    yield _hint(progress.filled(waiting.hint))
+    yield _hint(f"howdah abort {progress.id}", "  or: ")
 
 
 def _failure(progress: Progress) -> Iterator[Text]:
@@ -159,8 +175,8 @@ def _failure(progress: Progress) -> Iterator[Text]:
         return
     yield Text(f"{failure.cause.replace('_', ' ')}: {failure.message}", style="red")
     yield from _words(failure)
-    if failure.hint:
-        yield Text.assemble(("hint: ", "bold cyan"), progress.filled(failure.hint))
+    if failure.hint and progress.next_attempt is None:
+        yield _hint(progress.filled(failure.hint))
 
 
 def _words(failure: Failure) -> Iterator[Text]:
@@ -189,7 +205,6 @@ def _places(overview: Overview) -> Table:
     rows = {
         "results": progress.results,
         "folder": _folder(progress),
-        "earlier": _earlier(progress),
         "web": overview.link,
     }
     for name, value in rows.items():
@@ -204,16 +219,5 @@ def _folder(progress: Progress) -> str:
     if attempt is None or not attempt.folder:
         return ""
     last = attempt.steps[-1] if attempt.steps else None
-    is_gone = last is not None and last.name.endswith("cleanup") and last.state is StepState.DONE
+    is_gone = attempt.removed or (last is not None and last.name.endswith("cleanup") and last.state is StepState.DONE)
     return "" if is_gone else f"{attempt.site}:{attempt.folder}"
-
-
-def _earlier(progress: Progress) -> str:
-    told = [
-        f"{one.number} at {one.site}: {one.failure.cause if one.failure else one.state}" for one in progress.attempts
-    ]
-    return "attempt " + "; ".join(told[:-1]) if len(told) > 1 else ""
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)

@@ -1,17 +1,22 @@
 """One look for all jobs of a site: what each monitor hears, and how often the site is asked."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
 from howdah.activities import watching
+from howdah.activities.circuit import Pace
+from howdah.activities.gate import Gate
 from howdah.activities.schedulers import Question
 from howdah.activities.watching import SiteWatch
-from howdah.errors import CredentialsRefused, SiteError, SiteUnreachable
+from howdah.errors import CredentialsRefused, Rejected, SiteError, SiteUnreachable
 from howdah.models.answers import Check
-from howdah.models.batch import EndRecord, Sighting, StartRecord, Witness
+from howdah.models.batch import BatchStatus, EndRecord, Sighting, StartRecord, Witness
+from howdah.models.causes import FailureCause
+from howdah.models.desk import Part
 from howdah.models.job import Attempt, BatchJob, Cancelled, Watch
+from howdah.models.progress import Live
 from howdah.models.sites import Limits
 from howdah.models.states import BatchState
 from howdah.testing.jobs import attempt_at
@@ -71,9 +76,46 @@ def scheduler() -> FakeScheduler:
     return FakeScheduler()
 
 
+class FakeGate(Gate):
+    """A site that is mended when the test says so."""
+
+    def __init__(self) -> None:
+        self.broken: dict[Part, SiteError] = {}
+        self.tries = 0
+        self._news_of_tries = asyncio.Condition()
+        self.pace = Pace(first=0.005, longest=0.01, unwelcome=0.005, very_unwelcome=0.01, settle=0)
+        super().__init__("here", self.probe, pace=self.pace, look=0.002)
+
+    async def probe(self, part: Part) -> None:
+        self.tries += 1
+        async with self._news_of_tries:
+            self._news_of_tries.notify_all()
+        if part in self.broken:
+            raise self.broken[part]
+
+    async def tried(self, times: int) -> None:
+        async with self._news_of_tries:
+            await self._news_of_tries.wait_for(lambda: self.tries >= times)
+
+
 @pytest.fixture
-def site(scheduler: FakeScheduler) -> SiteWatch:
-    return SiteWatch(FakeShell(), scheduler, QUICK)  # type: ignore[arg-type]  # a shell that reaches nobody
+async def gate() -> AsyncIterator[FakeGate]:
+    gate = FakeGate()
+    yield gate
+    await gate.close()
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> "asyncio.Queue[Live]":
+    """What monitors report, in order."""
+    found: asyncio.Queue[Live] = asyncio.Queue()
+    monkeypatch.setattr(watching, "report", found.put_nowait)
+    return found
+
+
+@pytest.fixture
+def site(scheduler: FakeScheduler, gate: FakeGate) -> SiteWatch:
+    return SiteWatch(FakeShell(), scheduler, QUICK, gate)  # type: ignore[arg-type]  # a shell that reaches nobody
 
 
 def watch(known: BatchState = BatchState.QUEUED, *, until_end: bool = False) -> Watch:
@@ -130,10 +172,10 @@ async def test_a_refusal_that_lasts_reaches_the_operator(
     monkeypatch.setattr(watching, "PATIENCE", 0.2)
 
     def refuse(keys: list[str], closely: bool) -> dict[str, Sighting]:
-        raise CredentialsRefused("Permission denied.")
+        raise Rejected("Permission denied.")
 
     scheduler.answer = refuse
-    with pytest.raises(CredentialsRefused):
+    with pytest.raises(Rejected):
         await site.change(watch())
     assert len(scheduler.looks) > 1
 
@@ -158,3 +200,131 @@ async def test_a_job_that_cannot_be_looked_at_closely_does_not_silence_the_other
 async def test_a_job_that_nobody_knows_is_lost_after_the_grace(site: SiteWatch, scheduler: FakeScheduler) -> None:
     scheduler.answer = lambda keys, closely: {}
     assert (await site.change(watch())).state is BatchState.LOST
+
+
+async def test_two_hundred_monitors_wait_out_an_outage_and_one_look_catches_up(
+    site: SiteWatch, scheduler: FakeScheduler, gate: FakeGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "PATIENCE", 0.0)
+    refused = CredentialsRefused("Permission denied.", hint="renew your key")
+
+    def refuse(keys: list[str], closely: bool) -> dict[str, Sighting]:
+        raise refused
+
+    scheduler.answer = refuse
+    gate.broken[Part.LOGIN] = refused
+    monitors = [asyncio.create_task(site.change(watch(until_end=True))) for _ in range(200)]
+    await gate.changed()
+    scheduler.answer = lambda keys, closely: {key: done(key) for key in keys}
+    before = len(scheduler.looks)
+    await gate.tried(5)
+    assert len(scheduler.looks) == before, "nobody looks at a site that is out of order"
+    assert not any(monitor.done() for monitor in monitors)
+    gate.broken.clear()
+    statuses = await asyncio.gather(*monitors)
+    assert {status.state for status in statuses} == {BatchState.COMPLETED}
+    assert len(scheduler.looks) == before + 1
+
+
+async def test_a_monitor_tells_what_its_site_waits_for_and_what_a_person_has_to_do(
+    site: SiteWatch, gate: FakeGate, told: "asyncio.Queue[Live]"
+) -> None:
+    gate.broken[Part.LOGIN] = CredentialsRefused("Permission denied.", hint="renew your key; then: howdah retry {id}")
+    gate.failed(gate.broken[Part.LOGIN])
+    first = asyncio.create_task(site.change(watch()))
+    live = await told.get()
+    assert (live.reason, live.needs) == ("Permission denied.", "renew your key")
+    later = asyncio.create_task(site.change(watch()))
+    assert (await told.get()).reason == "Permission denied."
+    gate.broken.clear()
+    assert [(await monitor).state for monitor in (first, later)] == [BatchState.RUNNING] * 2
+
+
+async def test_a_site_is_not_tried_for_monitors_that_have_gone(site: SiteWatch, gate: FakeGate) -> None:
+    gate.broken[Part.LOGIN] = SiteUnreachable("away", part=Part.LOGIN)
+    gate.failed(gate.broken[Part.LOGIN])
+    monitor = asyncio.create_task(site.change(watch()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    looking = site._looking
+    assert looking is not None
+    monitor.cancel()
+    await asyncio.wait([monitor, looking])
+    assert gate._waiting == 0
+    gate.broken.clear()
+    assert (await site.change(watch())).state is BatchState.RUNNING, "and the next one is served"
+
+
+async def test_end_files_are_read_while_the_scheduler_gives_no_answer(
+    site: SiteWatch, scheduler: FakeScheduler, gate: FakeGate, told: "asyncio.Queue[Live]"
+) -> None:
+    over, still = watch(BatchState.RUNNING), watch(BatchState.RUNNING)
+    gate.broken[Part.SCHEDULER] = SiteUnreachable("no answer", part=Part.SCHEDULER)
+
+    def deaf(keys: list[str], closely: bool) -> dict[str, Sighting]:
+        ended = done(over.attempt.key).model_copy(update={"queue": None, "deaf": "Unable to contact"})
+        unknown = Sighting(key=still.attempt.key, deaf="Unable to contact")
+        return {key: {over.attempt.key: ended, still.attempt.key: unknown}[key] for key in keys}
+
+    scheduler.answer = deaf
+    waiting = asyncio.create_task(site.change(still))
+    assert (await site.change(over)).state is BatchState.COMPLETED
+    assert [trouble.part for trouble in gate.troubles] == [Part.SCHEDULER]
+    reasons = [(await told.get()).reason for _ in range(3)]
+    assert {"Unable to contact", "no answer"} & set(reasons)
+    assert not any(closely for _, closely in scheduler.looks), "that nothing is known is explained"
+    assert not waiting.done()
+    scheduler.answer = lambda keys, closely: {key: done(key) for key in keys}
+    assert (await waiting).state is BatchState.COMPLETED
+    assert gate.troubles == (), "a scheduler that answers is in order"
+
+
+async def test_a_monitor_tells_the_reason_in_plain_words_too(
+    site: SiteWatch, scheduler: FakeScheduler, told: "asyncio.Queue[Live]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = BatchStatus(
+        state=BatchState.QUEUED, reason="PartitionTimeLimit", meaning="it wants more", never_starts=True
+    )
+    monkeypatch.setattr(watching, "decide", lambda *_, **__: never)
+    monitor = asyncio.create_task(site.change(watch()))
+    assert (await told.get()).reason == "PartitionTimeLimit: it wants more; it will never start as asked"
+    monitor.cancel()
+
+
+async def test_whoever_waits_for_a_slot_hears_that_a_job_has_ended(scheduler: FakeScheduler, gate: FakeGate) -> None:
+    freed = asyncio.Event()
+    site = SiteWatch(FakeShell(), scheduler, QUICK, gate, ended=freed.set)  # type: ignore[arg-type]  # as above
+    scheduler.answer = lambda keys, closely: {key: running(key) for key in keys}
+    await site.change(watch())
+    assert not freed.is_set()
+    scheduler.answer = lambda keys, closely: {key: done(key) for key in keys}
+    await site.change(watch())
+    await freed.wait()
+
+
+async def test_how_a_job_ended_is_told_though_the_scheduler_forgets_it_before_the_next_look(
+    site: SiteWatch, scheduler: FakeScheduler
+) -> None:
+    bare = Witness(state=BatchState.FAILED, native_id="1", word="FAILED")
+
+    def forgetful(keys: list[str], closely: bool) -> dict[str, Sighting]:
+        if len(scheduler.looks) > 2:
+            return {key: Sighting(key=key, looked_closely=closely) for key in keys}
+        queue = bare.model_copy(update={"exit_code": 214}) if closely else bare
+        return {key: Sighting(key=key, queue=queue, looked_closely=closely) for key in keys}
+
+    scheduler.answer = forgetful
+    status = await site.change(watch(until_end=True))
+    assert (status.state, status.cause) == (BatchState.FAILED, FailureCause.CONFIGURATION)
+    assert [closely for _, closely in scheduler.looks[:3]] == [False, True, False], "explained at once, and once"
+
+
+async def test_a_program_that_was_told_to_go_and_ended_well_is_looked_at_closely(
+    site: SiteWatch, scheduler: FakeScheduler
+) -> None:
+    end = EndRecord(exit_code=0, signals=("TERM",), started=5, ended=6)
+    words = Witness(state=BatchState.FAILED, word="DUE TO TIME LIMIT", cause=FailureCause.WALLTIME)
+    scheduler.answer = lambda keys, closely: {
+        key: Sighting(key=key, end=end, words=words if closely else None, looked_closely=closely) for key in keys
+    }
+    assert (await site.change(watch(until_end=True))).cause is FailureCause.WALLTIME

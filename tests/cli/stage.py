@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,7 +16,18 @@ from temporalio.worker import Worker
 
 from howdah import names
 from howdah.errors import ServerUnreachable
-from howdah.models.answers import Explanation, LogChunk, ReadLog
+from howdah.models.answers import (
+    BatchRow,
+    BatchRows,
+    Explanation,
+    LogChunk,
+    LookForJobs,
+    OrphansRemoved,
+    ReadLog,
+    RemoveOrphans,
+    Seek,
+    Sought,
+)
 from howdah.models.batch import BatchStatus, Sighting
 from howdah.models.job import Attempt, Collect, Collected
 from howdah.models.progress import OutputFile, Progress
@@ -27,16 +38,42 @@ from howdah.testing.fake_site import FakeSite
 from howdah.workers.connection import connect
 from howdah.workers.sandbox import workflow_runner
 from howdah.workflows.hpc_job import HpcJob
+from howdah.workflows.site_desk import SiteDesk
 from tests.cli.answer import Answer, Howdah
 
 
 class TalkingSite(FakeSite):
-    """A site that also answers questions. `printed` is what the job's standard output holds, a chunk a question."""
+    """A site that also answers questions. `printed` is what the job's standard output holds, a chunk a question,
+    `rows` what it runs under our names; of what is sought it has no `nowhere`. `asked` is called before it tells."""
 
     def __init__(self) -> None:
         super().__init__()
         self.printed: list[str] = []
         self.fetched: list[Collect] = []
+        self.rows: list[BatchRow] = []
+        self.nowhere: set[str] = set()
+        self.removed: list[RemoveOrphans] = []
+        self.keeps: dict[str, str] = {}
+        """Keys of orphans that do not go, and why."""
+        self.asked: Callable[[], None] = lambda: None
+
+    @carries_out(questions.jobs)
+    async def jobs(self, _: LookForJobs) -> BatchRows:
+        self.asked()
+        if "jobs" in self.fails:
+            raise self.fails["jobs"]
+        return BatchRows(rows=tuple(self.rows))
+
+    @carries_out(questions.seek)
+    async def seek(self, ask: Seek) -> Sought:
+        return Sought(missing=tuple(attempt.key for attempt in ask.attempts if attempt.key in self.nowhere))
+
+    @carries_out(questions.remove_orphans)
+    async def remove_orphans(self, wanted: RemoveOrphans) -> OrphansRemoved:
+        self.removed.append(wanted)
+        gone = tuple(row.key for row in wanted.rows if row.key not in self.keeps)
+        self.rows = [row for row in self.rows if row.key not in gone]
+        return OrphansRemoved(gone=gone, left=self.keeps)
 
     @carries_out(questions.read_log)
     async def read_log(self, ask: ReadLog) -> LogChunk:
@@ -63,6 +100,7 @@ class Stage:
     call: Howdah
     is_deserted: bool = False
     _workers: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _workflow_worker: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def howdah(self, *arguments: str) -> Answer:
         """The program runs in a thread, for it has an event loop of its own."""
@@ -93,6 +131,11 @@ class Stage:
         self.is_deserted = True
         await self._workers.aclose()
 
+    async def without_workflow_workers(self) -> None:
+        """The site still answers."""
+        self.is_deserted = True
+        await self._workflow_worker.aclose()
+
     async def let_all_end(self) -> None:
         """So that nothing is cut off half-way when the workers stop."""
         self.site.fails.clear()
@@ -111,8 +154,11 @@ async def staged(project: Path, call: Howdah) -> AsyncIterator[Stage]:
     spec = (project / "experiment.yaml").read_text()
     (project / "experiment.yaml").write_text(spec.replace("bigred", stage.site.name))
     async with stage._workers as workers:
-        wf = Worker(client, task_queue=names.WORKFLOW_QUEUE, workflows=[HpcJob], workflow_runner=workflow_runner())
-        await workers.enter_async_context(wf)
+        wf = Worker(
+            client, task_queue=names.WORKFLOW_QUEUE, workflows=[HpcJob, SiteDesk], workflow_runner=workflow_runner()
+        )
+        await workers.enter_async_context(stage._workflow_worker)
+        await stage._workflow_worker.enter_async_context(wf)
         for capability in CAPABILITIES:
             worker = Worker(
                 client,

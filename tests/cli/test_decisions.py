@@ -28,6 +28,7 @@ from howdah.models.sites import ForkSite, Site
 from howdah.models.spec import SiteWish
 from howdah.models.states import JobState, StepState
 from howdah.testing.jobs import job_at
+from howdah.workflows.course import Course
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 SITES: dict[str, Site] = {
@@ -169,21 +170,22 @@ def test_an_answer_with_other_inputs_forgets_what_was_recorded_of_the_old_ones()
 
 
 @pytest.mark.parametrize(
-    ("waiting", "changed", "again"),
+    ("waiting", "course", "again"),
     [
-        (None, False, True),
-        ("batch.prepare", False, True),
-        ("batch.stage_in", False, True),
-        ("batch.submit", False, False),
-        ("batch.stage_out", False, False),
-        ("batch.stage_out", True, True),
+        (None, Course.ATTEMPT, True),
+        (None, Course.BRING_HOME, False),
+        ("batch.prepare", Course.AGAIN, True),
+        ("batch.stage_in", Course.AGAIN, True),
+        ("batch.submit", Course.AGAIN, False),
+        ("batch.stage_out", Course.BRING_HOME, False),
+        ("batch.stage_out", Course.ATTEMPT, True),
     ],
 )
 def test_a_retry_takes_inputs_anew_only_where_they_are_still_to_be_staged(
-    waiting: str | None, changed: bool, again: bool
+    waiting: str | None, course: Course, again: bool
 ) -> None:
     asked = Waiting(reason="transfer", since=NOW, hint="", step=waiting) if waiting else None
-    assert stages_again(progress(waiting=asked), changed=changed) is again
+    assert stages_again(progress(waiting=asked), course) is again
 
 
 def test_a_waiting_experiment_says_for_what_with_its_own_id_in_the_hint() -> None:

@@ -1,5 +1,7 @@
 """Each failure has its own cause, the scheduler's words, the end of stderr and a hint; a retry mends it."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,7 +74,24 @@ def test_a_program_that_writes_no_output(lab: Lab) -> None:
     told = failure(shown, "output_missing")
     assert "wanted.dat" in told["message"]
     assert "other" in told["message"], "what is there instead is told"
-    mended(lab, shown, "outputs=[other]")
+    done = lab.howdah("retry", shown["id"], "--set", "outputs=[oth*]")
+    assert done.code == 0, done
+    assert "the program is not run again" in done.out
+    assert lab.howdah("watch", shown["id"]).code == 0
+    after = lab.show(shown["id"])
+    assert (after["state"], len(after["attempts"]), lab.began()) == ("succeeded", 1, 1)
+    assert (Path(after["results"]) / "other").exists()
+    assert not Path(shown["attempts"][0]["folder"]).exists(), "the folder goes when all is home"
+
+
+def test_a_program_whose_folder_was_purged_before_its_output_was_named_right(lab: Lab) -> None:
+    shown = lab.run("touch other", outputs=["wanted.dat"], site="vm", code=1)
+    shutil.rmtree(shown["attempts"][0]["folder"])
+    assert lab.howdah("retry", shown["id"], "--set", "outputs=[other]").code == 0
+    assert lab.howdah("watch", shown["id"]).code == 0
+    after = lab.show(shown["id"])
+    assert (after["state"], len(after["attempts"]), lab.began()) == ("succeeded", 2, 2)
+    assert "is gone from site vm" in after["attempts"][1]["because"]
 
 
 def test_a_partition_that_does_not_exist(lab: Lab) -> None:

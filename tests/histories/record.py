@@ -19,16 +19,19 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from howdah import names
-from howdah.errors import Rejected
+from howdah.errors import DataError, Rejected
 from howdah.models.batch import BatchStatus
 from howdah.models.causes import FailureCause
 from howdah.models.job import Resolution
+from howdah.models.progress import AttemptRecord
+from howdah.models.spec import ExperimentSpec
 from howdah.models.states import BatchState, JobState
 from howdah.testing.fake_site import FakeSite
+from howdah.testing.jobs import job_at
 from howdah.testing.temporal import PrivateTemporal
 from howdah.workers.sandbox import workflow_runner
 from howdah.workflows.hpc_job import HpcJob
-from tests.workflows.conftest import Handle, Stage, serving, until
+from tests.workflows.conftest import Handle, Stage, serving, until, until_it_pauses
 
 HERE = Path(__file__).parent
 Scenario = Callable[[Stage], Awaitable[Handle]]
@@ -44,7 +47,7 @@ async def fails_on_a_node_and_again_in_the_program(stage: Stage) -> Handle:
         BatchStatus(state=BatchState.FAILED, cause=FailureCause.NODE_FAILURE),
         BatchStatus(state=BatchState.FAILED, cause=FailureCause.PROGRAM_EXIT, exit_code=3),
     )
-    return await stage.start()
+    return await stage.start(retry={"backoff": "0.1s"})
 
 
 async def is_cancelled_while_submitted(stage: Stage) -> Handle:
@@ -70,12 +73,48 @@ async def expires(stage: Stage) -> Handle:
     return await stage.start(expires="1s")
 
 
+async def goes_on_at_once_while_it_pauses(stage: Stage) -> Handle:
+    stage.site.tell(BatchStatus(state=BatchState.FAILED, cause=FailureCause.NODE_FAILURE), BatchState.COMPLETED)
+    handle = await stage.start(retry={"backoff": "1h"})
+    await until_it_pauses(handle)
+    await handle.execute_update(names.RESOLVE, Resolution(retry=True, by="ann"))
+    return handle
+
+
+async def comes_home_as_it_is_wished_for_later(stage: Stage) -> Handle:
+    stage.site.fails["stage_out"] = DataError("No room at home.", cause=FailureCause.QUOTA)
+    stage.site.tell(BatchState.COMPLETED)
+    handle = await stage.start(outputs=["a"], expires="1d")
+    await until(handle, JobState.WAITING)
+    stage.site.fails.clear()
+    spec = {"name": "t", "command": "true", "outputs": ["b"], "expires": "2d", "retry": {"backoff": "0.001s"}}
+    wish = Resolution(retry=True, spec=ExperimentSpec.model_validate(spec), by="ann")
+    await handle.execute_update(names.RESOLVE, wish)
+    return handle
+
+
+async def expires_on_its_way_home(stage: Stage) -> Handle:
+    stage.site.fails["stage_out"] = DataError("No room at home.", cause=FailureCause.QUOTA)
+    stage.site.tell(BatchState.COMPLETED)
+    return await stage.start(expires="2s")
+
+
+async def brings_home_what_an_earlier_run_left(stage: Stage) -> Handle:
+    left = AttemptRecord(number=1, site=stage.site.name, key="hd-t-left", folder="/scratch/left", completed=True)
+    job = job_at(stage.site.name).model_copy(update={"earlier": (left,), "take_up": 1})
+    return await stage.client.start_workflow(HpcJob.run, job, id=job.experiment, task_queue=stage.queue)
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     succeeds,
     fails_on_a_node_and_again_in_the_program,
     is_cancelled_while_submitted,
     is_refused_and_goes_on_with_a_change,
     expires,
+    goes_on_at_once_while_it_pauses,
+    comes_home_as_it_is_wished_for_later,
+    expires_on_its_way_home,
+    brings_home_what_an_earlier_run_left,
 )
 
 

@@ -23,10 +23,18 @@ def shell_at(site: Site) -> Shell:
     return Shell(LocalTransport(site), prelude=site.prelude, sessions=8)
 
 
-def slurm_bench(slurm: PrivateSlurm, scratch: Path, *first: Path, prelude: str = "", job_prelude: str = "") -> Bench:
+def slurm_bench(
+    slurm: PrivateSlurm,
+    scratch: Path,
+    *first: Path,
+    prelude: str = "",
+    job_prelude: str = "",
+    directives: tuple[str, ...] = (),
+) -> Bench:
     """`first` are folders that go before all others in PATH; the preludes are added to those of the site."""
     site = slurm.site("cluster", str(scratch), first=first)
-    site = site.model_copy(update={"prelude": site.prelude + prelude, "job_prelude": job_prelude})
+    more = {"prelude": site.prelude + prelude, "job_prelude": job_prelude, "directives": directives}
+    site = site.model_copy(update=more)
     return Bench(site, Slurm(site), shell_at(site))
 
 

@@ -1,10 +1,13 @@
 """The table that says what the witnesses come to, row by row."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from howdah.activities.evidence import GRACE, SHORT_GRACE, decide, explain, is_missing
+from howdah.activities.endings import KILLED_A_PART
+from howdah.activities.evidence import DEAF_GRACE, GRACE, SHORT_GRACE, decide, is_missing
+from howdah.activities.explaining import explain
 from howdah.activities.schedulers.slurm_states import witness
 from howdah.models.batch import BatchState, EndRecord, Sighting, StartRecord, Witness
 from howdah.models.causes import FailureCause
@@ -24,6 +27,7 @@ def seen(
     accounting: Witness | str | None = None,
     words: Witness | None = None,
     started: bool = True,
+    **more: Any,
 ) -> Sighting:
     return Sighting(
         key="hd-x",
@@ -33,10 +37,13 @@ def seen(
         queue=witness(queue, native_id="12") if isinstance(queue, str) else queue,
         accounting=witness(accounting, native_id="12") if isinstance(accounting, str) else accounting,
         words=words,
+        **more,
     )
 
 
 C, S = FailureCause, BatchState
+KILLED = Witness(state=S.FAILED, word="Detected 1 oom_kill event in StepId=12.batch.", cause=C.OUT_OF_MEMORY)
+DEAF = "Slurm's controller does not answer."
 TIME_LIMIT = Witness(state=S.FAILED, word="*** DUE TO TIME LIMIT ***", cause=C.WALLTIME)
 
 
@@ -72,20 +79,34 @@ TIME_LIMIT = Witness(state=S.FAILED, word="*** DUE TO TIME LIMIT ***", cause=C.W
         (seen(accounting="CANCELLED by 1000"), S.CANCELLED, C.CANCELLED_OUTSIDE, None),
         (seen(queue="COMPLETED"), S.COMPLETED, None, 0),
         (seen(queue="FAILED"), S.FAILED, C.PROGRAM_EXIT, None),
-        (seen(queue=witness("FAILED", exit_code=0, signal=53), started=False), S.FAILED, C.LAUNCH_FAILURE, 0),
+        (seen(queue=witness("CANCELLED", exit_code=0)), S.CANCELLED, C.CANCELLED_OUTSIDE, None),
+        (seen(queue=witness("NODE_FAIL", exit_code=0)), S.FAILED, C.NODE_FAILURE, None),
+        (seen(queue=witness("FAILED", exit_code=0, signal=53), started=False), S.FAILED, C.LAUNCH_FAILURE, None),
         (seen(queue=witness("FAILED", reason="JobLaunchFailure"), started=False), S.FAILED, C.LAUNCH_FAILURE, None),
         (
             seen(queue=witness("FAILED", reason="JobLaunchFailure", exit_code=0, signal=9)),
             S.FAILED,
             C.PROGRAM_SIGNAL,
-            0,
+            None,
         ),
         (seen(queue=witness("FAILED", reason="JobLaunchFailure")), S.FAILED, C.PROGRAM_EXIT, None),
         (seen(queue=witness("FAILED", exit_code=213), started=False), S.LOST, C.LOST, 213),
         (seen(queue=witness("FAILED", exit_code=214), started=False), S.FAILED, C.CONFIGURATION, 214),
         (seen(queue=witness("FAILED", exit_code=215), started=False), S.CANCELLED, C.CANCELLED, 215),
+        (seen(queue=witness("FAILED", exit_code=214)), S.FAILED, C.PROGRAM_EXIT, 214),
+        (seen(queue=witness("COMPLETED", exit_code=3)), S.FAILED, C.PROGRAM_EXIT, 3),
+        (seen(record=0, queue="OUT_OF_MEMORY"), S.COMPLETED, None, 0),
+        (seen(record=0, words=KILLED), S.COMPLETED, None, 0),
+        (seen(queue="COMPLETED", words=KILLED), S.COMPLETED, None, 0),
+        (seen(record=1, words=KILLED), S.FAILED, C.OUT_OF_MEMORY, 1),
+        (seen(record=143, signals=("TERM",)), S.FAILED, C.PROGRAM_SIGNAL, 143),
+        (seen(record=0, queue="PENDING"), S.COMPLETED, None, 0),
+        (seen(record=3, deaf=DEAF), S.FAILED, C.PROGRAM_EXIT, 3),
+        (seen(record=0, deaf=DEAF), S.COMPLETED, None, 0),
+        (seen(accounting="NODE_FAIL"), S.FAILED, C.NODE_FAILURE, None),
         (seen(), S.LOST, C.LOST, None),
         (seen(started=False), S.LOST, C.LOST, None),
+        (seen(started=False, folder_exists=False), S.LOST, C.PURGED, None),
     ],
 )
 def test_when_all_grace_has_passed_the_witnesses_come_to_one_end(
@@ -105,7 +126,17 @@ def test_when_all_grace_has_passed_the_witnesses_come_to_one_end(
         (seen(queue="SUSPENDED"), S.SUSPENDED, False),
         (seen(queue="COMPLETING"), S.COMPLETING, False),
         (seen(queue="A_WORD_OF_TOMORROW"), S.UNKNOWN, False),
-        (seen(queue="PENDING", accounting="NODE_FAIL"), S.QUEUED, False),
+        *((seen(queue="PENDING", accounting=word), S.QUEUED, False) for word in ("NODE_FAIL", "PREEMPTED", "REQUEUED")),
+        (seen(queue="REVOKED"), S.UNKNOWN, False),
+        (seen(record=143, signals=("TERM",), queue="PENDING"), S.QUEUED, False),
+        (seen(record=143, signals=("TERM",), queue="SPECIAL_EXIT"), S.HELD, False),
+        (seen(record=3, queue="PENDING", accounting="REQUEUED"), S.QUEUED, False),
+        (seen(record=143, signals=("TERM",)), S.COMPLETING, True),
+        (seen(record=0, deaf=DEAF), S.COMPLETED, False),
+        (seen(record=3, deaf=DEAF), S.COMPLETING, True),
+        (seen(deaf=DEAF), S.UNKNOWN, False),
+        (seen(deaf=DEAF, accounting="COMPLETED"), S.UNKNOWN, False),
+        (seen(started=False, folder_exists=False, deaf=DEAF), S.UNKNOWN, False),
         (seen(record=3, queue="RUNNING"), S.COMPLETING, True),
         (seen(queue="FAILED"), S.COMPLETING, True),
         (seen(queue="COMPLETED"), S.COMPLETING, True),
@@ -120,6 +151,19 @@ def test_before_the_grace_has_passed_nothing_is_taken_for_an_end(
 
 
 @pytest.mark.parametrize(
+    "sighting",
+    [
+        seen(record=3, queue="PENDING"),
+        seen(record=143, signals=("TERM",), queue=witness("PENDING", reason="BeginTime")),
+        seen(deaf=DEAF),
+        seen(deaf=DEAF, started=False, folder_exists=False),
+    ],
+)
+def test_what_says_nothing_of_this_life_of_a_job_is_no_end_however_long_it_lasts(sighting: Sighting) -> None:
+    assert not decide(sighting, missing_for=1e9).state.is_final
+
+
+@pytest.mark.parametrize(
     ("sighting", "grace"),
     [
         (seen(), GRACE),
@@ -127,6 +171,10 @@ def test_before_the_grace_has_passed_nothing_is_taken_for_an_end(
         (seen(queue="FAILED"), GRACE),
         (seen(queue="TIMEOUT"), SHORT_GRACE),
         (seen(queue="CANCELLED", started=False), SHORT_GRACE),
+        (seen(record=143, signals=("TERM",)), SHORT_GRACE),
+        (seen(record=3, queue="RUNNING"), GRACE),
+        (seen(record=3, deaf=DEAF), GRACE),
+        (seen(record=143, signals=("TERM",), deaf=DEAF), DEAF_GRACE),
     ],
 )
 def test_a_cause_makes_the_wait_for_the_end_record_short(sighting: Sighting, grace: float) -> None:
@@ -140,6 +188,39 @@ def test_messages_are_plain_words() -> None:
     assert decide(seen(record=139), missing_for=0).message == "The program was killed by signal 11 (SEGV)."
     timed_out = decide(seen(queue="TIMEOUT"), missing_for=GRACE, walltime=walltime)
     assert timed_out.message == "The job ran into its walltime of 1m."
+    assert decide(seen(queue="NODE_FAIL"), missing_for=GRACE).message == "The machine the job ran on, n1, failed."
+
+
+def test_who_cancelled_a_job_is_told_if_anybody_knows() -> None:
+    nobody = decide(seen(queue="CANCELLED"), missing_for=GRACE)
+    assert nobody.message == "The job was cancelled at the site, not through howdah."
+    ann = witness("CANCELLED by 1001").model_copy(update={"by": "ann (uid 1001)"})
+    told = decide(seen(queue="CANCELLED", accounting=ann), missing_for=GRACE)
+    assert told.message == "The job was cancelled at the site by ann (uid 1001), not through howdah."
+
+
+def test_a_part_killed_for_its_memory_is_a_warning_when_the_program_ended_with_0() -> None:
+    by_srun = end(0).model_copy(update={"out_of_memory": True})
+    for sighting in (seen(record=0, words=KILLED), seen(record=0).model_copy(update={"end": by_srun})):
+        assert decide(sighting, missing_for=0).warnings == (KILLED_A_PART,)
+    failing = seen(record=137).model_copy(update={"end": end(137).model_copy(update={"out_of_memory": True})})
+    assert decide(failing, missing_for=0).cause is C.OUT_OF_MEMORY
+    assert decide(seen(record=0), missing_for=0).warnings == ()
+
+
+def test_the_schedulers_own_words_are_kept() -> None:
+    assert decide(seen(queue=witness("FAILED", reason="NonZeroExitCode")), missing_for=GRACE).says == (
+        "FAILED (NonZeroExitCode)"
+    )
+    assert decide(seen(queue="FAILED", words=TIME_LIMIT), missing_for=GRACE).says == TIME_LIMIT.word
+    assert decide(seen(deaf=DEAF), missing_for=0).says == DEAF
+
+
+def test_a_status_says_in_plain_words_why_a_job_waits() -> None:
+    waits = decide(seen(queue=witness("PENDING", reason="PartitionTimeLimit"), started=False), missing_for=0)
+    assert (waits.meaning, waits.never_starts) == ("it wants more time than the partition allows", True)
+    ended = decide(seen(queue=witness("FAILED", reason="NonZeroExitCode")), missing_for=GRACE)
+    assert (ended.reason, ended.meaning, ended.never_starts) == ("NonZeroExitCode", "", False)
 
 
 def test_times_and_host_come_from_the_records() -> None:
@@ -147,16 +228,15 @@ def test_times_and_host_come_from_the_records() -> None:
     assert (status.host, status.started, status.ended, status.native_id) == ("n1", 100, 160, "12")
 
 
-def test_reasons_are_explained_in_plain_words() -> None:
+def test_where_a_job_is_is_explained_in_plain_words() -> None:
     def told(reason: str) -> str:
-        return explain(seen(queue=witness("PENDING", reason=reason), started=False))[0]
+        return explain(seen(queue=witness("PENDING", native_id="12", reason=reason), started=False))[0]
 
     assert told("Priority") == "Priority: other jobs go first"
-    assert "more time than the partition allows" in told("PartitionTimeLimit")
-    assert "already uses as much" in told("QOSMaxCpuPerUserLimit")
-    assert "limit of the account on single jobs" in told("QOSMaxWallDurationPerJobLimit")
-    assert "group already uses" in told("AssocGrpCPURunMinutesLimit")
-    assert "drained or reserved" in told("ReqNodeNotAvail, UnavailableNodes:n1")
-    assert "ask its operators" in told("launch failed requeued held")
-    assert "own reason" in told("SomethingNew")
+    assert told("PartitionTimeLimit").startswith("PartitionTimeLimit: will never start as asked: ")
+    assert told("JobHeldUser").endswith("scontrol release 12")
+    assert explain(seen(queue="RUNNING")) == ("it is running",)
+    assert "NEW_WORD, a word howdah does not know" in explain(seen(queue="NEW_WORD"))[0]
     assert explain(seen())[0].startswith("neither the scheduler")
+    assert explain(seen(record=0)) == ()
+    assert explain(seen(deaf=DEAF))[0].endswith(DEAF)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from howdah.activities.evidence import decide, explain
+from howdah.activities.evidence import decide
+from howdah.activities.explaining import explain
 from howdah.activities.schedulers.fork_sightings import sightings
 from howdah.activities.schedulers.records import Look
 from howdah.errors import OutcomeUnknown, Rejected

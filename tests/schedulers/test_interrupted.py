@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from howdah.activities.evidence import decide
 from howdah.errors import OutcomeUnknown, SiteUnreachable
-from howdah.models.batch import BatchState
+from howdah.models.batch import BatchState, Sighting
+from howdah.models.desk import Part
 from howdah.models.job import Attempt
 from howdah.testing.scheduler_contract import Bench, Ledger
 from tests.schedulers.conftest import StartSlurm, slurm_bench
@@ -127,19 +129,29 @@ async def test_a_submission_that_timed_out_but_was_taken_is_found_and_not_repeat
 
 
 @pytest.mark.slurm
-async def test_a_controller_that_is_down_was_never_asked(start_slurm: StartSlurm, scratch: Path) -> None:
-    slurm = start_slurm()
+async def test_a_controller_that_is_down_was_never_asked_and_hides_no_end(
+    start_slurm: StartSlurm, scratch: Path
+) -> None:
+    slurm = start_slurm(MessageTimeout="2")
     bench = slurm_bench(slurm, scratch)
     attempt = await bench.prepare("true")
+    going = await bench.submitted("until [ -e go ]; do sleep 0.05; done")
+    await bench.running(going)
     slurm.kill_controller()
+    await bench.shell.run(f"touch {going.folder}/go; until [ -e {going.folder}/.howdah/end ]; do sleep 0.05; done")
     other = await bench.prepare("true")
-    answers = await asyncio.gather(
+    results = await asyncio.gather(
         bench.shell.ask(bench.scheduler.submit(attempt)),
-        bench.shell.ask(bench.scheduler.poll([attempt])),
         bench.shell.ask(bench.scheduler.cancel(other)),
+        bench.shell.ask(bench.scheduler.poll([])),
+        bench.look(going),
         return_exceptions=True,
     )
-    assert [type(answer) for answer in answers] == [SiteUnreachable] * 3
+    *answers, seen = results
+    errors = [answer for answer in answers if isinstance(answer, SiteUnreachable)]
+    assert [error.part for error in errors] == [Part.SCHEDULER] * 3
+    assert isinstance(seen, Sighting) and "Unable to contact" in seen.deaf
+    assert decide(seen, missing_for=0).state is BatchState.COMPLETED
     slurm.start_controller()
     await bench.shell.ask(bench.scheduler.submit(attempt))
     assert (await bench.end(attempt)).state is BatchState.COMPLETED

@@ -1,14 +1,19 @@
 """What only Slurm does, seen on a real one."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
 
-from howdah.activities.evidence import decide, explain
-from howdah.errors import Rejected
-from howdah.models.batch import BatchState
+from howdah.activities.endings import KILLED_A_PART
+from howdah.activities.evidence import decide, is_missing
+from howdah.activities.explaining import explain
+from howdah.errors import Rejected, SiteUnreachable
+from howdah.models.batch import BatchState, BatchStatus
 from howdah.models.causes import FailureCause
+from howdah.models.desk import Part
 from howdah.testing.processes import processes_with
 from howdah.testing.scheduler_contract import Bench, Ledger
 from howdah.testing.slurm import PrivateSlurm
@@ -84,6 +89,91 @@ async def test_a_held_job_is_held_and_a_suspended_one_suspended(bench: Bench, sh
     await bench.gone(going)
 
 
+async def test_a_job_taken_back_into_the_queue_has_not_ended_and_ends_by_what_its_next_life_does(
+    shared_slurm: PrivateSlurm, scratch: Path
+) -> None:
+    """A site may ask for this in its directives. The first life leaves an end record, a start record and words."""
+    bench = slurm_bench(shared_slurm, scratch, directives=("--requeue",))
+    attempt = await bench.submitted("[ -e again ] && exit 5; true >again; sleep 300")
+    first = await bench.running(attempt)
+    await bench.shell.run(f"until [ -e {attempt.folder}/again ]; do sleep 0.05; done")
+    shared_slurm.run("scontrol", "requeue", str(first.native_id))
+    await bench.shell.run(f"until [ -e {attempt.folder}/.howdah/end ]; do sleep 0.05; done")
+    back = await bench.until(attempt, lambda status: status.state is BatchState.QUEUED)
+    assert (back.native_id, back.reason) == (first.native_id, "BeginTime")
+    sighting = await bench.look(attempt)
+    assert sighting.end and sighting.end.signals and not is_missing(sighting)
+    assert decide(sighting, missing_for=1e6).state is BatchState.QUEUED
+    closely = await bench.look(attempt, closely=True)
+    assert (closely.end, closely.start, closely.words) == (None, None, None)
+
+    def ended(status: BatchStatus) -> bool:
+        with suppress(CalledProcessError):  # Slurm puts its start off anew while it clears up after the first life
+            shared_slurm.run("scontrol", "update", f"JobId={first.native_id}", "StartTime=now")
+        return status.state.is_final
+
+    status = await bench.until(attempt, ended)
+    assert (status.state, status.cause, status.exit_code) == (BatchState.FAILED, FailureCause.PROGRAM_EXIT, 5)
+
+
+async def test_while_slurm_gives_no_answer_the_end_records_are_read_all_the_same(
+    bench: Bench, shared_slurm: PrivateSlurm, scratch: Path, tmp_path: Path
+) -> None:
+    said = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)"
+    dumb = slurm_bench(shared_slurm, scratch, program(tmp_path / "bin", "squeue", f"echo '{said}' >&2; exit 1"))
+    done, failed = await bench.submitted("true"), await bench.submitted("exit 3")
+    going = await bench.submitted("sleep 300")
+    for attempt in (done, failed):
+        await bench.end(attempt)
+    await bench.running(going)
+    for closely in (False, True):
+        seen = await dumb.shell.ask(dumb.scheduler.poll([done, failed, going], closely=closely))
+        assert all(said in sighting.deaf and sighting.queue is None for sighting in seen.values())
+        assert decide(seen[done.key], missing_for=0).state is BatchState.COMPLETED
+        assert decide(seen[failed.key], missing_for=600).exit_code == 3
+        assert decide(seen[going.key], missing_for=1e6).state is BatchState.UNKNOWN
+    with pytest.raises(SiteUnreachable) as told:
+        await dumb.shell.ask(dumb.scheduler.poll([]))
+    assert (told.value.part, told.value.says) == (Part.SCHEDULER, said)
+    assert await bench.shell.ask(bench.scheduler.poll([])) == {}
+    await bench.gone(going)
+
+
+async def test_a_part_that_was_killed_for_its_memory_is_told_whatever_the_program_makes_of_it(bench: Bench) -> None:
+    """srun says so in the program's stderr, in these words."""
+    killed = "echo 'slurmstepd: error: Detected 1 oom_kill event in StepId=7.0. Some of the step tasks have been" + (
+        " OOM Killed.' >&2; "
+    )
+    good = await bench.end(await bench.submitted(f"{killed} exit 0"))
+    assert (good.state, good.warnings) == (BatchState.COMPLETED, (KILLED_A_PART,))
+    bad = await bench.end(await bench.submitted(f"{killed} exit 1"))
+    assert (bad.state, bad.cause, bad.exit_code) == (BatchState.FAILED, FailureCause.OUT_OF_MEMORY, 1)
+
+
+async def test_what_slurm_itself_says_of_killed_parts_in_the_log_is_seen_in_any_look(bench: Bench) -> None:
+    attempt = await bench.submitted("true")
+    await bench.end(attempt)
+    words = "slurmstepd: error: Detected 1 oom_kill event in StepId=7.batch."
+    await bench.shell.run(f"echo '{words}' >>{attempt.folder}/.howdah/log")
+    for closely in (False, True):
+        status = decide(await bench.look(attempt, closely=closely), missing_for=0)
+        assert (status.state, status.says, status.warnings) == (BatchState.COMPLETED, words, (KILLED_A_PART,))
+
+
+async def test_a_program_that_ends_with_0_because_it_was_cancelled_is_cancelled_though_the_queue_has_forgotten_it(
+    bench: Bench, shared_slurm: PrivateSlurm
+) -> None:
+    """Slurm's words in the job's log are read in every look once the job has ended."""
+    attempt = await bench.submitted("trap 'exit 0' TERM; true >ready; while :; do sleep 0.1; done")
+    await bench.shell.run(f"until [ -e {attempt.folder}/ready ]; do sleep 0.05; done")
+    shared_slurm.run("scancel", str((await bench.running(attempt)).native_id))
+    await bench.end(attempt)
+    forgotten = (await bench.look(attempt)).model_copy(update={"queue": None})
+    status = decide(forgotten, missing_for=600)
+    assert (status.state, status.exit_code) == (BatchState.CANCELLED, 0)
+    assert "CANCELLED AT" in status.says
+
+
 async def test_a_job_cancelled_by_somebody_else_is_cancelled_outside(bench: Bench, shared_slurm: PrivateSlurm) -> None:
     attempt = await bench.submitted("sleep 300")
     shared_slurm.run("scancel", str((await bench.running(attempt)).native_id))
@@ -141,7 +231,7 @@ async def test_names_that_look_like_rows_break_nothing(
     native_id = (await bench.running(attempt)).native_id
     script = tmp_path / "odd.sh"
     script.write_text("#!/bin/sh\n")
-    odd = [f"x\n{native_id}|{native_id}|COMPLETED|None|{attempt.key}", "a|b|c|d|e|f", "\x1b[31m", " ", attempt.key]
+    odd = [f"x\n{native_id}|{native_id}|COMPLETED|None||{attempt.key}", "a|b|c|d|e|f", "\x1b[31m", " ", attempt.key]
     for name in odd:
         shared_slurm.run("sbatch", "--output=/dev/null", f"--job-name={name}", str(script))
     await asyncio.to_thread(shared_slurm.until, lambda rows: all(row.state == "COMPLETED" for row in rows[-5:]))

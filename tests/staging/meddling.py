@@ -39,6 +39,9 @@ class MeddlingTransport:
     async def check(self) -> tuple[Check, ...]:
         return ()
 
+    async def mended(self) -> bool:
+        return False
+
     async def close(self) -> None:
         await self._inner.close()
 

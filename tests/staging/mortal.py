@@ -36,6 +36,9 @@ class MortalTransport:
     async def check(self) -> tuple[Check, ...]:
         return ()
 
+    async def mended(self) -> bool:
+        return False
+
     async def close(self) -> None:
         """Wait for what was left to itself: the next try may meet it, the end of the test may not."""
         for channel in self.left:

@@ -73,6 +73,9 @@ class Counting:
     async def check(self) -> tuple[Check, ...]:
         return await self._inner.check()
 
+    async def mended(self) -> bool:
+        return await self._inner.mended()
+
     async def close(self) -> None:
         await self._inner.close()
 

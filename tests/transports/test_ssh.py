@@ -10,7 +10,8 @@ import pytest
 
 from howdah.activities.transports.shell import Shell
 from howdah.activities.transports.ssh import SshTransport
-from howdah.errors import CredentialsRefused, OutcomeUnknown, SiteError, SiteUnreachable
+from howdah.errors import CredentialsRefused, OutcomeUnknown, ShellBroken, SiteError, SiteUnreachable
+from howdah.models.desk import Part
 from howdah.testing.sshd import PrivateSshd
 from howdah.testing.transport_contract import TransportContract
 from tests.transports.conftest import QUICK, Connect, StartSshd, site_at
@@ -112,11 +113,9 @@ async def test_a_server_that_is_gone_is_unreachable_and_works_once_it_is_back(
     server = start_sshd()
     transport = connect(server)
     server.stop()
-    with pytest.raises(SiteUnreachable, match="Cannot connect to site cluster"):
+    with pytest.raises(SiteUnreachable, match="Cannot connect to site cluster") as caught:
         await transport.open("true")
-    with pytest.raises(SiteUnreachable) as caught:
-        await transport.open("true")
-    assert 0 < (caught.value.retry_after or 0) <= 1.5  # at once, from memory
+    assert caught.value.part is Part.LOGIN
     server.start()
     assert (await transport.check())[0].ok
 
@@ -189,23 +188,84 @@ async def test_a_configuration_file_that_is_missing_is_named(sshd: PrivateSshd, 
     assert not caught.value.transient
 
 
-async def test_refused_credentials_are_not_tried_again_and_again(start_sshd: StartSshd, connect: Connect) -> None:
+async def test_all_who_need_a_connection_share_one_attempt_and_its_failure(
+    start_sshd: StartSshd, connect: Connect
+) -> None:
     server = start_sshd()
     server.authorize()
-    shell = Shell(connect(server))
-    for _ in range(10):
-        with pytest.raises(CredentialsRefused, match="Permission denied"):
-            await shell.run("true")
+    transport = connect(server)
+    found = await asyncio.gather(*(transport.open("true") for _ in range(20)), return_exceptions=True)
+    assert {type(error) for error in found} == {CredentialsRefused}
+    assert {error.part for error in found if isinstance(error, SiteError)} == {Part.LOGIN}
     assert server.connections == 1
 
 
-async def test_a_new_key_file_is_tried_at_once(start_sshd: StartSshd, connect: Connect) -> None:
+async def test_who_gives_up_waiting_for_a_connection_takes_it_from_nobody(
+    start_sshd: StartSshd, connect: Connect
+) -> None:
+    server = start_sshd()
+    shell = Shell(connect(server))
+    first, second = (asyncio.create_task(shell.run("echo here")) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).out == "here\n"
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("what", ["user_key", "known_hosts", "ssh_config"])
+async def test_a_change_of_what_the_login_depends_on_is_noticed(
+    start_sshd: StartSshd, connect: Connect, what: str
+) -> None:
     server = start_sshd()
     good = server.user_key.read_bytes()
     server.user_key.write_text("not a key")
-    shell = Shell(connect(server))
-    for _ in range(3):
-        with pytest.raises(SiteError):
-            await shell.run("true")
-    server.user_key.write_bytes(good)
-    assert (await shell.run("echo in")).out == "in\n"
+    transport = connect(server)
+    with pytest.raises(SiteError) as caught:
+        await transport.open("true")
+    assert caught.value.part is Part.LOGIN
+    assert not await transport.mended()
+    path: Path = getattr(server, what)
+    path.write_bytes(good if what == "user_key" else path.read_bytes() + b"\n")
+    assert await transport.mended()
+
+
+async def test_a_door_that_is_shut_lets_no_command_through(start_sshd: StartSshd, connect: Connect) -> None:
+    class Shut:
+        def check(self) -> None:
+            raise SiteUnreachable("Shut.", part=Part.LOGIN)
+
+        def failed(self, error: SiteError) -> None:
+            raise AssertionError
+
+    server = start_sshd()
+    transport = connect(server)
+    with pytest.raises(SiteUnreachable, match="Shut"):
+        await Shell(transport, door=Shut()).run("true")
+    assert server.connections == 0
+    assert (await Shell(transport).run("echo past it")).out == "past it\n"
+
+
+async def test_the_door_hears_of_what_keeps_everybody_out(start_sshd: StartSshd, connect: Connect) -> None:
+    heard: list[SiteError] = []
+
+    class Open:
+        def check(self) -> None:
+            pass
+
+        def failed(self, error: SiteError) -> None:
+            heard.append(error)
+
+    server = start_sshd()
+    shell = Shell(connect(server), door=Open())
+    with pytest.raises(OutcomeUnknown):
+        await shell.run("sleep 30", within=0.5)
+    assert not heard
+    with pytest.raises(ShellBroken):
+        await Shell(connect(server), door=Open(), prelude="exit 3").run("true")
+    server.stop()
+    with pytest.raises((OutcomeUnknown, SiteUnreachable)):
+        await shell.run("true")
+    with pytest.raises(SiteUnreachable):
+        await shell.run("true")
+    assert {error.part for error in heard} == {Part.LOGIN}
+    assert any(isinstance(error, ShellBroken) for error in heard)

@@ -125,6 +125,51 @@ async def test_a_wire_refuses_newcomers_keeps_what_is_there_and_lets_in_again() 
         assert await heard_back(wire.port, b"c") == b"c"
 
 
+async def test_a_half_open_connection_says_nothing_and_hears_nothing_and_newcomers_pass() -> None:
+    async with echo() as port, Wire(port) as wire:
+        reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
+        writer.write(b"a")
+        assert await reader.readexactly(1) == b"a"
+        wire.silence()
+        passed = wire.received
+        writer.write(MANY)
+        await writer.drain()
+        hearing = asyncio.create_task(reader.read(1))
+        assert await heard_back(wire.port, b"c") == b"c"
+        assert not hearing.done()
+        assert wire.received == passed + 1
+        hearing.cancel()
+        writer.close()
+
+
+async def test_who_is_turned_away_is_counted_and_what_is_there_stays() -> None:
+    async with echo() as port, Wire(port) as wire:
+        reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
+        writer.write(b"a")
+        assert await reader.readexactly(1) == b"a"
+        wire.turn_away()
+        for _ in range(3):
+            with pytest.raises(ConnectionError):
+                await heard_back(wire.port, b"x")
+        assert wire.connections == 4
+        writer.write(b"b")
+        assert await reader.readexactly(1) == b"b"
+        writer.close()
+        await wire.accept()
+        assert await heard_back(wire.port, b"c") == b"c"
+
+
+async def test_a_delay_may_change_while_bytes_are_under_way() -> None:
+    async with echo() as port, Wire(port, delay=0.05) as wire:
+        reader, writer = await asyncio.open_connection("127.0.0.1", wire.port)
+        writer.write(MANY[:100_000])
+        wire.delay = 0.0
+        writer.write(MANY[100_000:])
+        writer.write_eof()
+        assert await reader.read() == MANY
+        writer.close()
+
+
 async def test_where_nobody_listens_a_connection_is_reset() -> None:
     async with echo() as port:
         pass

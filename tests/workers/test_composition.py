@@ -11,7 +11,8 @@ from howdah.workflows.hpc_job import HpcJob
 
 async def test_the_queues_of_a_site_carry_out_every_step_once(tmp_path: Path) -> None:
     site = ForkSite(name="here", scratch=str(tmp_path))
-    async with site_queues(site) as queues:
+    async with site_queues(site) as here:
+        queues = here.queues
         assert [queue.name for queue in queues] == [f"here.{capability}" for capability in CAPABILITIES]
         steps = sorted(step_name(activity) for queue in queues for activity in queue.activities)
         assert steps == sorted(CAPABILITY_OF)
@@ -20,8 +21,8 @@ async def test_the_queues_of_a_site_carry_out_every_step_once(tmp_path: Path) ->
 
 
 async def test_only_the_capabilities_asked_for_are_served(tmp_path: Path) -> None:
-    async with site_queues(ForkSite(name="here", scratch=str(tmp_path)), [MONITORING]) as queues:
-        assert [queue.name for queue in queues] == ["here.monitoring"]
+    async with site_queues(ForkSite(name="here", scratch=str(tmp_path)), [MONITORING]) as here:
+        assert [queue.name for queue in here.queues] == ["here.monitoring"]
 
 
 def test_the_queue_of_workflows_holds_the_built_in_job_types() -> None:

@@ -73,6 +73,15 @@ async def until(handle: Handle, state: JobState) -> Progress:
         assert not progress.state.is_final, progress
 
 
+async def until_it_pauses(handle: Handle) -> Progress:
+    """Between two attempts."""
+    while True:
+        progress: Progress = await handle.query(names.PROGRESS, result_type=Progress)
+        if progress.next_attempt is not None:
+            return progress
+        assert not progress.state.is_final, progress
+
+
 async def failure_of(handle: Handle) -> ApplicationError:
     with pytest.raises(WorkflowFailureError) as failure:
         await handle.result()

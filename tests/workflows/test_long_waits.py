@@ -14,6 +14,8 @@ from temporalio.worker import Worker
 
 from howdah import names
 from howdah.errors import Rejected
+from howdah.models.batch import BatchStatus
+from howdah.models.causes import FailureCause
 from howdah.models.progress import Progress
 from howdah.models.states import BatchState, JobState
 from howdah.testing.fake_site import FakeSite
@@ -59,3 +61,14 @@ async def test_a_job_that_nobody_answers_for_two_days_expires(skipping: Stage) -
     assert progress.state is JobState.EXPIRED
     assert progress.ended is not None
     assert progress.ended - progress.created >= timedelta(days=2)
+
+
+async def test_attempts_are_made_with_longer_and_longer_pauses(skipping: Stage) -> None:
+    node = BatchStatus(state=BatchState.FAILED, cause=FailureCause.NODE_FAILURE)
+    skipping.site.tell(node, node, node, BatchState.COMPLETED)
+    handle = await skipping.start(retry={"attempts": 4, "backoff": "20m"})
+    progress = await handle.result()
+    ends = [attempt.ended for attempt in progress.attempts]
+    begins = [attempt.steps[0].started for attempt in progress.attempts[1:]]
+    pauses = [begin - end for end, begin in zip(ends, begins, strict=False) if end]
+    assert [round(pause.total_seconds() / 600) for pause in pauses] == [2, 4, 6]

@@ -71,11 +71,34 @@ class BatchRow(Data):
     folder: str = ""
     marked: bool = False
     origin: str = ""
+    experiment: str = ""
+    """Whose attempt it is, as the folder says; empty where the origin is."""
     age: int | None = None
 
 
+class LookForJobs(Data):
+    """Batch jobs with a key behind `after`, in the order of their keys: thousands do not fit into one answer."""
+
+    after: str = ""
+
+
 class BatchRows(Data):
+    """`more`: there are further ones behind the last key."""
+
     rows: tuple[BatchRow, ...]
+    more: bool = False
+
+
+class Seek(Data):
+    """Attempts whose batch jobs should be at the site, though nobody saw them there."""
+
+    attempts: tuple[Attempt, ...]
+
+
+class Sought(Data):
+    """The keys of those of which there is neither a batch job nor the record of an end."""
+
+    missing: tuple[str, ...]
 
 
 class RemoveOrphans(Data):

@@ -13,6 +13,8 @@ class StartRecord(Data):
     native_id: str
     host: str = ""
     started: int
+    restarts: int | None = None
+    """How often the scheduler had begun it before; None: the wrapper did not tell."""
 
 
 class EndRecord(Data):
@@ -24,6 +26,8 @@ class EndRecord(Data):
     started: int
     ended: int
     host: str = ""
+    out_of_memory: bool = False
+    """Slurm said in the program's stderr that it had killed a part of it for its memory."""
 
 
 class Witness(Data):
@@ -34,11 +38,16 @@ class Witness(Data):
     word: str = ""
     """The scheduler's own word, as it came."""
     reason: str = ""
+    """The scheduler's reason code, such as Priority or Resources."""
+    meaning: str = ""
+    """The same in plain words."""
+    never_starts: bool = False
+    """By its reason it will never start as it was asked for."""
     exit_code: int | None = None
     signal: int | None = None
     cause: FailureCause | None = None
     by: str = ""
-    """Who cancelled it, if the scheduler tells: a user id or name."""
+    """Who cancelled it, if the scheduler tells, such as `ann (uid 1001)`."""
 
 
 class Sighting(Data):
@@ -58,7 +67,8 @@ class Sighting(Data):
     """The scheduler gave no answer in this look, only the folders were read: its words, or why."""
     stderr_tail: str = ""
     details: tuple[str, ...] = ()
-    """For people: what the scheduler tells about the job (limits, expected start), a line each."""
+    """For people: what the scheduler tells about the job (limits, expected start), a line each. `{id}` stands for
+    the experiment."""
 
 
 class BatchStatus(Data):
@@ -82,3 +92,5 @@ class BatchStatus(Data):
     host: str = ""
     started: int | None = None
     ended: int | None = None
+    warnings: tuple[str, ...] = ()
+    """What people should know of a job that ended well all the same."""

@@ -44,7 +44,11 @@ class Pause(Data):
 
 
 class Resume(Data):
+    """The end of a pause. In any case everything that is out of order is tried at once."""
+
     by: Line
+    keep_pause: bool = False
+    """Only have everything tried: a pause stays."""
 
 
 class Report(Data):

@@ -3,13 +3,13 @@
 import hashlib
 from base64 import b32encode
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from howdah.models.batch import BatchState, BatchStatus
 from howdah.models.data import Data
-from howdah.models.progress import AttemptRecord, OutputFile
+from howdah.models.progress import AnswerRecord, AttemptRecord, OutputFile
 from howdah.models.spec import ExperimentSpec
 from howdah.models.units import Line
 
@@ -31,6 +31,17 @@ class Recorded(Data):
     mode: int = 0o644
 
 
+class Past(Data):
+    """What a run has to know of the runs of the same experiment before it, apart from their attempts."""
+
+    answers: tuple[AnswerRecord, ...] = ()
+    warnings: tuple[str, ...] = ()
+    tries: int = 0
+    """Attempts since a person last had a say."""
+    because: str = ""
+    """Why the next attempt is made."""
+
+
 class Job(Data):
     """The input of the workflow `hpc`: a checked spec and what the client added to it."""
 
@@ -50,14 +61,24 @@ class Job(Data):
     """Which Temporal server and namespace it was started on: batch jobs at a site carry it, so that each installation
     of howdah knows its own."""
     earlier: tuple[AttemptRecord, ...] = ()
-    """The attempts of a run that ended, when this run is the answer to `howdah retry`."""
+    """The attempts of the runs before this one: it is the answer to `howdah retry`, or goes on with a fresh history."""
+    past: Past = Past()
+    take_up: int | None = None
+    """The number of the earlier attempt whose program has ended well: only its outputs are to be brought home."""
+
+    @property
+    def for_steps(self) -> Self:
+        """Without what only workflows need to know. A history holds it once for every step."""
+        return self.model_copy(update={"earlier": (), "past": Past(), "take_up": None})
 
     def changed_by(self, answer: "Resolution") -> Self:
         """As an operator wants it from the next attempt on. What was recorded of other inputs is forgotten."""
         spec = answer.spec or self.spec
         kept = self.recorded if spec.inputs == self.spec.inputs else ()
         recorded = kept if answer.recorded is None else answer.recorded
-        return self.model_copy(update={"spec": spec, "site": answer.site or self.site, "recorded": recorded})
+        changes = {"spec": spec, "recorded": recorded}
+        changes |= {"site": answer.site or self.site, "results": answer.results or self.results}
+        return self.model_copy(update=changes)
 
 
 class Attempt(Data):
@@ -89,8 +110,17 @@ def attempt_key(job: Job, workflow_id: str, first_run_id: str, number: int) -> s
 
     The same on every retry, continue-as-new and reset (they keep the first run id), different for every attempt.
     """
+    return f"hd-{job.spec.name[:32]}-{_digest(workflow_id, first_run_id, number)}"
+
+
+def is_key_of(key: str, workflow_id: str, first_run_id: str, number: int) -> bool:
+    """Whether `key` is that of this attempt. Nobody else's can be: run ids are not guessed."""
+    return key.endswith(f"-{_digest(workflow_id, first_run_id, number)}")
+
+
+def _digest(workflow_id: str, first_run_id: str, number: int) -> str:
     digest = hashlib.sha256(f"{workflow_id}\0{first_run_id}\0{number}".encode()).digest()
-    return f"hd-{job.spec.name[:32]}-{b32encode(digest).decode().lower()[:26]}"
+    return b32encode(digest).decode().lower()[:26]
 
 
 class Workdir(Data):
@@ -153,11 +183,24 @@ class Resolution(Data):
     site: str | None = None
     recorded: tuple[Recorded, ...] | None = None
     """The local inputs as they are now, when they are to be taken so: this needs another attempt."""
+    results: Line | None = None
+    """Where outputs come home to, if that is to be otherwise: as `Job.results`."""
     by: Line = ""
     since: datetime | None = None
-    """Which question is answered: the `since` of `Waiting`. Without it, whatever is asked when the answer arrives."""
+    """Which question is answered: the `since` of `Waiting`, or the `next_attempt` that is not to be waited for.
+    Without it, whatever is asked when the answer arrives."""
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A workflow of an earlier release refuses keys it does not know; so none is sent without need."""
+        written: dict[str, Any] = write(self)
+        return {key: value for key, value in written.items() if key not in _LATER or value is not None}
 
     @property
     def changes(self) -> bool:
-        """Something is to be otherwise, which takes another attempt."""
+        """Something is to be otherwise. In the first release that always took another attempt."""
         return self.spec is not None or self.site is not None or self.recorded is not None
+
+
+_LATER = {"results"}
+"""Keys of an answer that the first release did not know."""

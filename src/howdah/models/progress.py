@@ -34,6 +34,47 @@ class AttemptRecord(Data):
     failure: "Failure | None" = None
     gone: bool = True
     """No batch job of this attempt can be at the site any more: none was submitted, or its end was seen."""
+    begun: datetime | None = None
+    """When howdah began with it; `started` is when the site began to run its program."""
+    because: str = ""
+    """Why there was this attempt: what ended the one before it, or who wanted it. Empty for the first."""
+    meaning: str = ""
+    """The scheduler's reason in plain words."""
+    never_starts: bool = False
+    """By its reason it will never start as it was asked for."""
+    completed: bool = False
+    """Its program has ended well: all that is left to do is to bring its outputs home."""
+    removed: bool = False
+    """Its folder was removed from the site."""
+
+    @property
+    def waits_because(self) -> str:
+        """The scheduler's reason, with what it means; empty when it gives none."""
+        never = "will never start as asked: " * self.never_starts
+        return ", ".join(part for part in (self.reason or "", never + self.meaning) if part)
+
+    @property
+    def can_be_brought_home(self) -> bool:
+        """Its outputs are at the site, as far as we know, and its program need not run again for them."""
+        completed = self.completed or (self.failure is not None and self.failure.cause is FailureCause.OUTPUT_MISSING)
+        purged = self.failure is not None and self.failure.cause is FailureCause.PURGED
+        return completed and self.gone and self.folder is not None and not self.removed and not purged
+
+
+class AnswerRecord(Data):
+    """What an operator answered, or asked of an experiment that had ended."""
+
+    at: datetime
+    by: str = ""
+    retry: bool = True
+    """False: it was given up."""
+    about: str = ""
+    """The cause of the failure that was answered."""
+    step: str = ""
+    changes: tuple[str, ...] = ()
+    """What was to be otherwise, a line each: `resources.walltime: 1h -> 2h`."""
+    then: str = ""
+    """What came of it, in words."""
 
 
 class OutputFile(Data):
@@ -77,6 +118,8 @@ class Headline(Data):
     created: datetime
     started: datetime | None = None
     ended: datetime | None = None
+    next_attempt: datetime | None = None
+    """When a failure is answered with another attempt, if that is not at once."""
 
     def filled(self, hint: str) -> str:
         """A hint as a command that can be typed."""
@@ -115,8 +158,8 @@ class Progress(Headline):
     warnings: tuple[str, ...] = ()
     waiting: Waiting | None = None
     failure: Failure | None = None
-    next_attempt: datetime | None = None
-    """When a failure is answered with another attempt, if that is not at once."""
+    answers: tuple[AnswerRecord, ...] = ()
+    """The last of them, oldest first."""
     jobs: tuple[Any, ...] = ()
     live: Live | None = None
     """How far the step under way is. Filled in by the client from its heartbeat."""

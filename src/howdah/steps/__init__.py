@@ -6,7 +6,7 @@ and neither imports the other.
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,13 +23,11 @@ from temporalio.workflow import ActivityCancellationType
 from howdah.errors import SiteError
 from howdah.models.causes import FailureCause
 from howdah.models.progress import Failure, Live
+from howdah.steps.bugs import Bugs
 
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out")
 Self = TypeVar("Self")
-
-BUGS_TOLERATED = 3
-"""An unforeseen exception may be bad luck; after so many tries it is a bug, and waits for an operator."""
 
 TRANSIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 """As long as the experiment may live. What is permanent says so itself; a low limit on attempts would
@@ -40,7 +38,8 @@ also count every restart of a worker."""
 class Step(Generic[In, Out]):
     """One short, idempotent unit of a job.
 
-    `within` is the longest time of one try, `heartbeat` how soon a dead worker is noticed.
+    `within` is the longest time that one try may work, `waits` how long it may have waited for its site before, and
+    `heartbeat` how soon a dead worker is noticed.
     A step that is `cut_off` by a cancel may be left behind at once, for it changes nothing;
     any other is told, and waited for. `gives_up` bounds all tries together, `picked_up` the wait for
     a worker: for clean-up, which is not worth waiting for ever.
@@ -54,6 +53,7 @@ class Step(Generic[In, Out]):
     cut_off: bool = False
     gives_up: timedelta | None = None
     picked_up: timedelta | None = None
+    waits: timedelta = timedelta(0)
 
     async def __call__(self, arg: In, *, on: str, summary: str = "") -> Out:
         """Await this step on the task queue `on`. For workflow code only."""
@@ -62,7 +62,7 @@ class Step(Generic[In, Out]):
             arg,
             result_type=self.gives,
             task_queue=on,
-            start_to_close_timeout=self.within,
+            start_to_close_timeout=self.within + self.waits,
             schedule_to_close_timeout=self.gives_up,
             schedule_to_start_timeout=self.picked_up,
             heartbeat_timeout=self.heartbeat,
@@ -80,6 +80,7 @@ class Step(Generic[In, Out]):
 Method = Callable[[Self, In], Awaitable[Out]]
 
 _live: ContextVar[list[Live]] = ContextVar("live")
+_bugs = Bugs()
 
 
 def report(live: Live) -> None:
@@ -91,8 +92,9 @@ def report(live: Live) -> None:
 def carries_out(step: Step[In, Out]) -> Callable[[Method[Self, In, Out]], Method[Self, In, Out]]:
     """Mark a method as what carries out `step`, held by the type checker to the step's types.
 
-    While the method runs its heartbeat is sent. What it raises becomes what Temporal understands:
-    a permanent `SiteError` is not retried, a transient one is, a bug a few times.
+    While the method runs its heartbeat is sent. What it raises becomes what Temporal understands: a permanent
+    `SiteError` is not retried, a transient one is, and so is one of which the whole site is to blame (it has a `part`:
+    the next try waits at the site's gate); a bug a few times.
     """
 
     def mark(method: Method[Self, In, Out]) -> Method[Self, In, Out]:
@@ -101,7 +103,9 @@ def carries_out(step: Step[In, Out]) -> Callable[[Method[Self, In, Out]], Method
         async def carry_out(self: Self, arg: In) -> Out:
             try:
                 async with _beating():
-                    return await method(self, arg)
+                    answer = await method(self, arg)
+                _bugs.ended(_step())
+                return answer
             except SiteError as error:
                 raise _told(error) from None  # its cause would carry the words again, and not fitted
             except ApplicationError:
@@ -118,6 +122,29 @@ def activities_of(carrier: object) -> list[Callable[..., Any]]:
     """The methods of `carrier` that carry out steps, ready for a worker."""
     methods = (getattr(carrier, name) for name in dir(type(carrier)) if not name.startswith("_"))
     return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
+
+
+async def at_leisure(waiting: Coroutine[Any, Any, None]) -> None:
+    """Await what can be left at any moment: a worker that is told to stop hands the step back, for another to take up,
+    and does not wait until its grace is over."""
+    if not activity.in_activity():
+        return await waiting
+    patience = asyncio.create_task(waiting)
+    closing = asyncio.create_task(activity.wait_for_worker_shutdown())
+    try:
+        await asyncio.wait({patience, closing}, return_when=asyncio.FIRST_COMPLETED)
+        if not patience.done():
+            raise ApplicationError(
+                "The worker stops; another takes this up.",
+                type="WorkerShutdown",
+                next_retry_delay=seconds(0.5),
+                category=ApplicationErrorCategory.BENIGN,
+            )
+        patience.result()
+    finally:
+        closing.cancel()
+        patience.cancel()
+        await asyncio.gather(patience, closing, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -158,7 +185,7 @@ def _told(error: SiteError) -> ApplicationError:
         failure.message,
         failure,
         type=error.cause,
-        non_retryable=not error.transient,
+        non_retryable=not _comes_again(error),
         next_retry_delay=pause,
         category=ApplicationErrorCategory.BENIGN,  # foreseen: one line in the log says it, a traceback would not
     )
@@ -168,8 +195,22 @@ def _unforeseen(error: Exception) -> ApplicationError:
     message = f"{type(error).__name__}: {error}"
     where = "".join(traceback.format_exception(error)[-3:])
     failure = _failure(FailureCause.INTERNAL, message, says=where)
-    tries = activity.info().attempt if activity.in_activity() else 1
-    return ApplicationError(failure.message, failure, type=FailureCause.INTERNAL, non_retryable=tries >= BUGS_TOLERATED)
+    step = _step()
+    is_bug = step is not None and _bugs.met(step)
+    return ApplicationError(failure.message, failure, type=FailureCause.INTERNAL, non_retryable=is_bug)
+
+
+def _comes_again(error: SiteError) -> bool:
+    """What the whole site is to blame for passes, and a step waits for that. A person who asks is told at once."""
+    if error.part is None:
+        return error.transient
+    return not activity.in_activity() or _step() is not None
+
+
+def _step() -> tuple[str | None, str] | None:
+    """Which step of which workflow this is, on every try. None: it is not one, somebody asks from outside."""
+    info = activity.info() if activity.in_activity() else None
+    return (info.workflow_run_id, info.activity_id) if info and info.workflow_id else None
 
 
 def _failure(cause: FailureCause, message: str, *, says: str, hint: str = "") -> Failure:

@@ -10,6 +10,8 @@ CONTROL, STAGING, MONITORING = "control", "staging", "monitoring"
 CAPABILITIES = (CONTROL, STAGING, MONITORING)
 
 BEAT = seconds(30)
+WAITS = timedelta(days=366)
+"""At the site's gate, or in line for a slot: as long as the experiment may live."""
 
 
 def queue(site: str, capability: str) -> str:
@@ -17,12 +19,21 @@ def queue(site: str, capability: str) -> str:
     return f"{site}.{capability}"
 
 
-prepare = Step("batch.prepare", Attempt, Workdir, within=minutes(3), heartbeat=BEAT)
-stage_in = Step("batch.stage_in", Attempt, Staged, within=timedelta(days=7), heartbeat=BEAT)
-submit = Step("batch.submit", Attempt, BatchJob, within=minutes(5), heartbeat=BEAT)
+prepare = Step("batch.prepare", Attempt, Workdir, within=minutes(3), heartbeat=BEAT, waits=WAITS)
+stage_in = Step("batch.stage_in", Attempt, Staged, within=timedelta(days=7), heartbeat=BEAT, waits=WAITS)
+submit = Step("batch.submit", Attempt, BatchJob, within=minutes(5), heartbeat=BEAT, waits=WAITS)
 monitor = Step("batch.monitor", Watch, BatchStatus, within=timedelta(days=366), heartbeat=BEAT, cut_off=True)
-stage_out = Step("batch.stage_out", Collect, Collected, within=timedelta(days=7), heartbeat=BEAT)
-cancel = Step("batch.cancel", Attempt, Cancelled, within=minutes(10), heartbeat=BEAT, gives_up=timedelta(days=1))
+stage_out = Step("batch.stage_out", Collect, Collected, within=timedelta(days=7), heartbeat=BEAT, waits=WAITS)
+cancel = Step(
+    "batch.cancel",
+    Attempt,
+    Cancelled,
+    within=minutes(10),
+    heartbeat=BEAT,
+    # A site that is away over a long weekend comes back, and the batch job there must go then.
+    gives_up=timedelta(days=7),
+    waits=WAITS,
+)
 cleanup = Step(
     "batch.cleanup",
     Attempt,
@@ -31,6 +42,7 @@ cleanup = Step(
     heartbeat=BEAT,
     gives_up=minutes(60),
     picked_up=minutes(2),
+    waits=WAITS,
 )
 
 CAPABILITY_OF = {

@@ -4,14 +4,20 @@ So the client needs no way to the site.
 """
 
 from howdah.models.answers import (
+    BatchRows,
     CacheCleaned,
     CacheState,
     Checks,
     CleanCache,
     Explanation,
     LogChunk,
+    LookForJobs,
     Nothing,
+    OrphansRemoved,
     ReadLog,
+    RemoveOrphans,
+    Seek,
+    Sought,
 )
 from howdah.models.job import Attempt, Collect, Collected
 from howdah.steps import Step, minutes, seconds
@@ -23,6 +29,9 @@ check = Step("site.check", Nothing, Checks, within=minutes(5), heartbeat=seconds
 fetch = Step("site.fetch", Collect, Collected, within=minutes(600), heartbeat=seconds(60))
 show_cache = Step("site.show_cache", Nothing, CacheState, within=minutes(5), heartbeat=seconds(60))
 clean_cache = Step("site.clean_cache", CleanCache, CacheCleaned, within=minutes(30), heartbeat=seconds(60))
+jobs = Step("site.jobs", LookForJobs, BatchRows, within=minutes(5), heartbeat=seconds(60))
+seek = Step("site.seek", Seek, Sought, within=minutes(5), heartbeat=seconds(60))
+remove_orphans = Step("site.remove_orphans", RemoveOrphans, OrphansRemoved, within=minutes(30), heartbeat=seconds(60))
 
 CAPABILITY_OF = {
     read_log.name: CONTROL,
@@ -31,4 +40,7 @@ CAPABILITY_OF = {
     fetch.name: STAGING,
     show_cache.name: STAGING,
     clean_cache.name: STAGING,
+    jobs.name: CONTROL,
+    seek.name: CONTROL,
+    remove_orphans.name: CONTROL,
 }

@@ -12,12 +12,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
+from howdah.testing.clocks import wrong_clocks
 from howdah.testing.slurm import PrivateSlurm
+from howdah.testing.small_disk import SmallDisk
 from howdah.testing.sshd import PrivateSshd
 
 _SHIM = """#!/bin/sh
@@ -56,37 +58,53 @@ class Held(NamedTuple):
 
 
 class PrivateCluster:
-    """`options` are lines of slurm.conf, see PrivateSlurm."""
+    """`options` are those of PrivateSlurm: `accounting=True`, `nodes=2`, or lines of slurm.conf such as MinJobAge="2".
 
-    def __init__(self, folder: Path, *, cpus: int = 64, **options: str) -> None:
+    `scratch_size` in bytes makes the scratch a small disk of its own, for which one must be root. `login_clock` and
+    `node_clock` are the seconds by which clocks are ahead, as far as shell scripts see them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        scratch_size: int | None = None,
+        login_clock: int = 0,
+        node_clock: int = 0,
+        **options: Any,
+    ) -> None:
         self.folder = folder
         self.scratch = folder / "scratch"
         self.state = folder / "state"
         self.sites = folder / "sites.toml"
         self.shims = folder / "shims"
         """Programs in here go before all others on the site `cluster`; see `hold`."""
-        self.slurm = PrivateSlurm(folder / "slurm", cpus=cpus, **options)
+        self.slurm = PrivateSlurm(folder / "slurm", **options)
         self.sshd = PrivateSshd(folder / "sshd")
+        self.disk = SmallDisk(self.scratch, scratch_size) if scratch_size else None
+        self._clocks = (login_clock, node_clock)
+        self._undo = ExitStack()
 
     def __enter__(self) -> Self:
         self.shims.mkdir(parents=True, exist_ok=True)
-        self.slurm.__enter__()
-        try:
+        if any(self._clocks):
+            login, node = self._clocks
+            wrong_clocks(self.shims, login=login, node=node)
+        with ExitStack() as undo:
+            if self.disk:
+                undo.enter_context(self.disk)
+            undo.enter_context(self.slurm)
+            undo.callback(self.sshd.stop)
             self.sshd.start()
-        except BaseException:
-            self.slurm.stop()
-            raise
-        self.sites.write_text(self._sites())
+            self.sites.write_text(self._sites())
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
+        with self._undo:
             self.howdah("down", within=120)
-        finally:
-            self.sshd.stop()
-            self.slurm.stop()
 
     def _sites(self) -> str:
         way = f'ssh = "{self.sshd.alias}"\nssh_config = "{self.sshd.ssh_config}"\n'

@@ -14,12 +14,14 @@ from howdah.steps import batch, carries_out
 class FakeSite:
     """Set `fails` to make a step fail, `holds` to make it wait for `release`; push states to `tell`.
 
-    `log` holds what was done, in order: `prepare 1`, `submit 1`, ... with the number of the attempt.
+    `log` holds what was done, in order: `prepare 1`, `submit 1`, ... with the number of the attempt; `latest` the
+    attempt that each step was last asked for.
     """
 
     def __init__(self) -> None:
         self.name = f"fake-{uuid4().hex[:8]}"
         self.log: list[str] = []
+        self.latest: dict[str, Attempt] = {}
         self.fails: dict[str, SiteError] = {}
         self.holds: set[str] = set()
         self.reached: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
@@ -33,6 +35,7 @@ class FakeSite:
 
     async def _do(self, what: str, attempt: Attempt) -> None:
         self.log.append(f"{what} {attempt.number}")
+        self.latest[what] = attempt
         self.reached[what].set()
         if what in self.holds:
             await self.release[what].wait()

@@ -8,8 +8,9 @@ from howdah.models.job import Attempt, Job
 from howdah.models.spec import ExperimentSpec
 
 
-def job_at(site: str, *, base: str = "/", results: str = "/nonexistent/results", **spec: Any) -> Job:
-    """A job with a name of its own; `spec` is what a user would write."""
+def job_at(site: str, *, base: str = "/", results: str = "/nonexistent/results", origin: str = "", **spec: Any) -> Job:
+    """A job with a name of its own; `spec` is what a user would write. Its attempts follow each other at once."""
+    spec["retry"] = {"backoff": "0.001s", **spec.get("retry", {})}
     return Job(
         experiment=f"t-{uuid4().hex[:10]}",
         spec=ExperimentSpec.model_validate({"name": "t", "command": "true", **spec}),
@@ -18,6 +19,7 @@ def job_at(site: str, *, base: str = "/", results: str = "/nonexistent/results",
         base=base,
         results=results,
         created=datetime.now(UTC),
+        origin=origin,
     )
 
 

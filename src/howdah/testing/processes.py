@@ -27,6 +27,8 @@ def end_all(find: Callable[[], Iterable[int]]) -> None:
     """SIGKILL what `find` finds until it finds nothing more.
 
     All are stopped before any is killed: a parent that dies between two looks would leave its last child unseen.
+    Children, which have the higher numbers, go first: a group that loses its parent while it is stopped is sent
+    SIGHUP and SIGCONT by the kernel, and would wake up to write down how it ended.
     """
     end = time.monotonic() + _PATIENCE
     while found := set(find()):
@@ -77,6 +79,6 @@ def _read(pid: int, file: str) -> bytes:
 
 
 def _send(pids: set[int], number: signal.Signals) -> None:
-    for pid in pids:
+    for pid in sorted(pids, reverse=True):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)

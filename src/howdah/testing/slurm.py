@@ -1,4 +1,4 @@
-"""A real Slurm of one's own: controller, node daemon and munge on free ports, below a folder of one's own.
+"""A real Slurm of one's own: controller, node daemons and munge on free ports, below a folder of one's own.
 
     with PrivateSlurm(tmp_path / "slurm") as slurm:
         site = slurm.site("cluster", scratch=str(tmp_path / "scratch"))
@@ -8,48 +8,21 @@ jobs must be of that user. Nothing here needs the system's own Slurm to be confi
 """
 
 import os
+import pwd
 import secrets
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from howdah.models.sites import Limits, SlurmSite
-from howdah.testing.processes import end_all, processes_holding
+from howdah.testing import memory_limits, slurm_conf
+from howdah.testing.accounting import PrivateAccounting
+from howdah.testing.daemons import missing_packages, until
+from howdah.testing.slurm_daemons import SlurmDaemons
 from howdah.workers.ports import free_port
 
 _PROGRAMS = {"munged": "munge", "slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "sbatch": "slurm-wlm"}
-_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/bin", "/sbin", "/bin"))
-_PATIENCE = 30.0
-
-_OPTIONS = {
-    "AuthType": "auth/munge",
-    "CredType": "cred/munge",
-    "MpiDefault": "none",
-    "ProctrackType": "proctrack/linuxproc",
-    "ReturnToService": "2",
-    "SwitchType": "switch/none",
-    "TaskPlugin": "task/none",
-    "SchedulerType": "sched/backfill",
-    # Rounds every second, the shortest there is: a job that can start does so after half a second on average.
-    "SchedulerParameters": "sched_min_interval=0,sched_interval=1,batch_sched_delay=0,bf_interval=1",
-    "SelectType": "select/cons_tres",
-    "SelectTypeParameters": "CR_Core",
-    "AccountingStorageType": "accounting_storage/none",
-    "JobCompType": "jobcomp/none",
-    "JobAcctGatherType": "jobacct_gather/none",
-    "SlurmdParameters": "config_overrides",  # more cores than this machine has
-    "InactiveLimit": "0",
-    "MinJobAge": "300",
-    "KillWait": "3",
-    "SlurmctldDebug": "info",
-}
 
 
 class SlurmMissing(RuntimeError):
@@ -65,36 +38,64 @@ class Row(NamedTuple):
     name: str
 
 
-class PrivateSlurm:
+class PrivateSlurm(SlurmDaemons):
     """Partitions: `debug` (default, up to an hour), `short` (up to one minute), `down` (takes jobs, starts none).
 
-    `options` replace lines of slurm.conf, e.g. MinJobAge="2", KillWait="5". `cpus` is what the one node claims to have.
+    `options` replace lines of slurm.conf, e.g. MinJobAge="2", KillWait="5". `cpus` is what each node claims to have.
+    The three partitions are of the first node; a second one is the partition `node2`, and so on. `partitions` are
+    further lines of slurm.conf, in which `{node2}` stands for the name of the second node.
+
+    `accounting` adds slurmdbd and its database. With `qos` there are accounts and limits, too, and this user may use
+    them: `{"few": "MaxSubmitJobsPerUser=2", "brief": "MaxWall=10"}`. `memory_limits` kills what uses more memory than
+    it asked for (100 MB without asking), where the machine allows it: see howdah.testing.memory_limits.
     """
 
-    def __init__(self, folder: Path, *, cpus: int = 64, **options: str) -> None:
-        self.folder = folder
-        self.cpus = cpus
-        self.options = {**_OPTIONS, **options}
-        self._daemons: dict[str, subprocess.Popen[bytes]] = {}
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        cpus: int = 64,
+        nodes: int = 1,
+        partitions: Sequence[str] = (),
+        accounting: bool = False,
+        qos: Mapping[str, str] | None = None,
+        memory_limits: bool = False,
+        **options: str,
+    ) -> None:
         self._mark = secrets.token_hex(8)
-        self._sockets = Path()
+        # Control groups are named for the node, and all Slurms of a machine share them.
+        suffix = f"-{self._mark}" if memory_limits else ""
+        self._names = {
+            name: f"{name}{suffix}" for name in ("node", *(f"node{number + 1}" for number in range(1, nodes)))
+        }
+        super().__init__(folder, tuple(self._names.values()))
+        self.cpus = cpus
+        self.qos = dict(qos or {})
+        self._partitions = partitions
+        self._with_accounting = accounting or bool(qos)
+        self._memory_limits = memory_limits
+        self._options = options
+
+    def node(self, name: str) -> str:
+        """How Slurm calls `node`, `node2` and so on."""
+        return self._names[name]
 
     @staticmethod
-    def missing() -> str:
+    def missing(*, accounting: bool = False) -> str:
         """What to install, or nothing when all is there."""
-        packages = {package for program, package in _PROGRAMS.items() if not shutil.which(program, path=_PATH)}
-        return f"install the Debian packages {' '.join(sorted(packages))}" if packages else ""
+        return missing_packages(_PROGRAMS) or (PrivateAccounting.missing() if accounting else "")
 
     def __enter__(self) -> Self:
-        if told := self.missing():
+        if told := self.missing(accounting=self._with_accounting):
             raise SlurmMissing(f"A private Slurm cannot start: {told}.")
         try:
             self._prepare()
-            self._start("munged", *self._munge_arguments())
-            _until((self._sockets / "munge.socket").exists, "munged made no socket", self.log)
+            self.start_munge()
+            if self.accounting:
+                self.accounting.start()
+                self._make_accounts()
             self.start_controller()
-            self._start("slurmd", "-D", "-N", "node", "-f", str(self.configuration))
-            _until(self._node_is_idle, "the node never became idle", self.log)
+            self.start_nodes(*self.nodes)
         except BaseException:
             self.stop()
             raise
@@ -105,19 +106,8 @@ class PrivateSlurm:
     ) -> None:
         self.stop()
 
-    # what users of it need
-
-    @property
-    def configuration(self) -> Path:
-        return self.folder / "slurm.conf"
-
-    def environment(self, *first: Path) -> dict[str, str]:
-        """For commands that speak with this Slurm. Folders in `first` go before all others in PATH."""
-        path = os.pathsep.join((*map(str, first), _PATH))
-        return {**os.environ, "PATH": path, "SLURM_CONF": str(self.configuration)}
-
     def prelude(self, *first: Path) -> str:
-        """The same as shell text, for `Site.prelude`."""
+        """`environment` as shell text, for `Site.prelude`."""
         named = self.environment(*first)
         return "".join(f"{name}='{named[name]}'; export {name}\n" for name in ("PATH", "SLURM_CONF"))
 
@@ -128,11 +118,6 @@ class PrivateSlurm:
             name=name, ssh=ssh, scratch=scratch, limits=Limits(**{"poll": "1s", **limits}), prelude=self.prelude(*first)
         )
 
-    def run(self, *command: str) -> str:
-        """Standard output of a Slurm command; raises CalledProcessError."""
-        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=True, timeout=60)
-        return done.stdout
-
     def jobs(self) -> list[Row]:
         """All jobs the controller still knows, ended ones too, by id."""
         text = self.run("squeue", "--noheader", "--states=all", "--sort=i", "--format", f"{self._mark}|%i|%T|%r|%j")
@@ -141,137 +126,62 @@ class PrivateSlurm:
 
     def until(self, holds: Callable[[list[Row]], bool]) -> list[Row]:
         """The jobs as soon as they are as wanted; blocks for at most half a minute."""
-        _until(lambda: holds(self.jobs()), "the jobs never became as wanted", self.log)
+        until(lambda: holds(self.jobs()), "the jobs never became as wanted", self.log)
         return self.jobs()
 
-    def log(self) -> str:
-        """The last words of every daemon."""
-        files = sorted(self.folder.glob("*.log"))
-        return "\n".join(f"{path.name}: {path.read_text(errors='replace')[-2000:]}" for path in files)
-
-    # faults
-
-    def start_controller(self) -> None:
-        self._start("slurmctld", "-D", "-f", str(self.configuration))
-        _until(self._controller_answers, "slurmctld does not answer", self.log)
-
-    def kill_controller(self) -> None:
-        """SIGKILL, as a crash of its machine: what it did not save within the last seconds is forgotten."""
-        self._end("slurmctld")
-
-    @property
-    def controller_pid(self) -> int:
-        return self._daemons["slurmctld"].pid
-
-    def freeze(self, daemon: str = "slurmctld") -> None:
-        self._daemons[daemon].send_signal(signal.SIGSTOP)
-
-    def thaw(self, daemon: str = "slurmctld") -> None:
-        self._daemons[daemon].send_signal(signal.SIGCONT)
-
     def stop(self) -> None:
-        """End everything that was started here, jobs and their step daemons included."""
-        for name in ("slurmctld", "slurmd", "munged"):
-            self._end(name)
-        # Step daemons are nobody's children, but each holds the node daemon's log open.
-        end_all(lambda: processes_holding(self.folder))
-        if self._sockets.name:
-            shutil.rmtree(self._sockets, ignore_errors=True)
+        super().stop()
+        if self._memory_limits:
+            for node in self.nodes:
+                memory_limits.remove(node)
 
     # how
 
     def _prepare(self) -> None:
-        # The path of a socket may have 107 bytes, so it must be short.
-        self._sockets = Path(tempfile.mkdtemp(prefix="slurm-"))
-        for folder in (self.folder, self.folder / "state", self._sockets):
-            folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(0o755)  # munged refuses what others could write to
+        self.make_folders()
         key = self.folder / "munge.key"
         key.touch(0o600)
         key.write_bytes(secrets.token_bytes(64))
         key.chmod(0o400)
+        if self._with_accounting:
+            self.accounting = PrivateAccounting(self.folder, self.sockets, self.daemons)
+        if self._memory_limits:
+            (self.folder / "cgroup.conf").write_text(memory_limits.CONFIGURATION)
         self.configuration.write_text(self._slurm_conf())
 
     def _slurm_conf(self) -> str:
-        host, user = socket.gethostname().partition(".")[0], str(os.getuid())
-        controller = free_port()
-        node = free_port(other_than=controller)
+        controller, *ports = _free_ports(1 + len(self.nodes))
         options = {
-            "ClusterName": "howdah",
-            "SlurmctldHost": f"{host}(127.0.0.1)",
-            "SlurmctldPort": str(controller),
-            "AuthInfo": f"socket={self._sockets}/munge.socket",
-            "SlurmUser": user,
-            "SlurmdUser": user,
-            "SlurmctldPidFile": f"{self.folder}/slurmctld.pid",
-            "SlurmdPidFile": f"{self.folder}/slurmd.pid",
-            "SlurmdSpoolDir": str(self._sockets),
-            "StateSaveLocation": f"{self.folder}/state",
-            "SlurmctldLogFile": f"{self.folder}/slurmctld.log",
-            "SlurmdLogFile": f"{self.folder}/slurmd.log",
-            **self.options,
+            **(slurm_conf.MEMORY_LIMITS if self._memory_limits else {}),
+            **(self.accounting.options if self.accounting else {}),
+            **({"AccountingStorageEnforce": "associations,limits,qos"} if self.qos else {}),
+            **self._options,
         }
-        lines = [f"{name}={value}" for name, value in options.items()]
-        return "\n".join(
-            (
-                *lines,
-                f"NodeName=node NodeHostname={host} NodeAddr=127.0.0.1 Port={node} CPUs={self.cpus} Boards=1"
-                f" SocketsPerBoard=1 CoresPerSocket={self.cpus} ThreadsPerCore=1 RealMemory=64000 State=UNKNOWN",
-                "PartitionName=debug Nodes=ALL Default=YES MaxTime=60 DefaultTime=10 State=UP",
-                "PartitionName=short Nodes=ALL MaxTime=1 State=UP",
-                "PartitionName=down Nodes=ALL MaxTime=60 State=DOWN",
-                "",
-            )
+        return slurm_conf.render(
+            self.folder,
+            self.sockets,
+            port=controller,
+            nodes=[slurm_conf.Node(name, port, self.cpus) for name, port in zip(self.nodes, ports, strict=True)],
+            partitions=[line.format(**self._names) for line in self._partitions],
+            options=options,
         )
 
-    def _munge_arguments(self) -> tuple[str, ...]:
-        # --force: a temporary folder is often below one that others may write to, which munged only warns of then.
-        files = {
-            "key-file": "munge.key",
-            "pid-file": "munged.pid",
-            "seed-file": "munged.seed",
-        }
-        return (
-            "--foreground",
-            "--force",
-            f"--socket={self._sockets}/munge.socket",
-            *(f"--{option}={self.folder / file}" for option, file in files.items()),
-        )
-
-    def _start(self, program: str, *arguments: str) -> None:
-        found = shutil.which(program, path=_PATH) or program
-        with (self.folder / f"{program}.out.log").open("ab") as log:
-            self._daemons[program] = subprocess.Popen(
-                [found, *arguments],
-                env=self.environment(),
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def _end(self, program: str) -> None:
-        if daemon := self._daemons.pop(program, None):
-            daemon.kill()  # wakes a frozen one, too
-            daemon.wait()
-
-    def _controller_answers(self) -> bool:
-        return self._succeeds("scontrol", "ping")
-
-    def _node_is_idle(self) -> bool:
-        return self._succeeds("sinfo", "--noheader", "--partition=debug", "--format=%T", expecting="idle")
-
-    def _succeeds(self, *command: str, expecting: str = "") -> bool:
-        try:
-            return self.run(*command).strip().startswith(expecting)
-        except subprocess.SubprocessError:
-            return False
+    def _make_accounts(self) -> None:
+        """The cluster must be known to its accounting before its controller speaks with it."""
+        add = ("sacctmgr", "--immediate", "add")
+        self.run(*add, "cluster", "howdah")
+        if not self.qos:
+            return
+        self.run(*add, "account", "science")
+        for name, limits in self.qos.items():
+            self.run(*add, "qos", name, "set", *limits.split())
+        user = pwd.getpwuid(os.getuid()).pw_name
+        allowed = f"qos={','.join(('normal', *self.qos))}"
+        self.run(*add, "user", user, "account=science", "defaultaccount=science", allowed, "defaultqos=normal")
 
 
-def _until(holds: Callable[[], bool], otherwise: str, log: Callable[[], str]) -> None:
-    end = time.monotonic() + _PATIENCE
-    while not holds():
-        if time.monotonic() > end:
-            raise RuntimeError(f"Waited in vain for a private Slurm: {otherwise}.\n{log()}")
-        time.sleep(0.05)
+def _free_ports(count: int) -> list[int]:
+    found: dict[int, None] = {}
+    while len(found) < count:
+        found[free_port()] = None
+    return list(found)

@@ -97,6 +97,8 @@ class StepWorker:
             return
         if self._process.stdin is not None:
             self._process.stdin.close()
+            with suppress(ConnectionError):  # of one that was killed
+                await self._process.stdin.wait_closed()
         await self._listening
         self._process = self._listening = None
 
@@ -153,8 +155,8 @@ class _Steps:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[dict[str, Callable[..., Any]]]:
-        async with site_queues(self._site) as queues:
-            yield {step_name(activity): activity for queue in queues for activity in queue.activities}
+        async with site_queues(self._site) as here:
+            yield {step_name(activity): activity for queue in here.queues for activity in queue.activities}
 
     async def carry_out(self, activities: dict[str, Callable[..., Any]], asked: dict[str, Any]) -> None:
         began = time.perf_counter()

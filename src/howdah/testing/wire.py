@@ -1,4 +1,4 @@
-"""A network that does as it is told: a TCP proxy on loopback that counts, delays, narrows and cuts.
+"""A network that does as it is told: a TCP proxy on loopback that counts, delays, narrows, cuts and falls silent.
 
     async with Wire(server.port, delay=0.02) as wire:
         ...  # connect to 127.0.0.1, port wire.port, instead
@@ -25,17 +25,19 @@ _AT_ONCE_RESET = struct.pack("ii", 1, 0)
 
 
 class Wire:
-    """In front of what listens on `port`. Use as an asynchronous context manager; `self.port` is where to connect.
+    """In front of what listens on `port` of `host`. Use as an asynchronous context manager; `self.port` is where to
+    connect.
 
     `delay` is in seconds and for each way: a round trip takes twice as long; it holds nothing back otherwise.
     `rate` is in bytes per second, each way, shared by all connections; without it there is no limit.
     """
 
-    def __init__(self, port: int, *, delay: float = 0.0, rate: float | None = None) -> None:
+    def __init__(self, port: int, *, host: str = "127.0.0.1", delay: float = 0.0, rate: float | None = None) -> None:
         self.port = 0
         self.connections = 0
-        """How many there have been so far."""
-        self._to = port
+        """How many there have been so far, those turned away included."""
+        self._to = (host, port)
+        self._turns_away = False
         self._up, self._down = _Way(delay, rate), _Way(delay, rate)
         self._place: socket.socket | None = None
         self._server: asyncio.Server | None = None
@@ -59,6 +61,15 @@ class Wire:
     def total(self) -> int:
         return self.sent + self.received
 
+    @property
+    def delay(self) -> float:
+        """Seconds, each way. Another one counts for what comes in from then on; the order of bytes stays."""
+        return self._up.delay
+
+    @delay.setter
+    def delay(self, seconds: float) -> None:
+        self._up.delay = self._down.delay = seconds
+
     async def __aenter__(self) -> Self:
         self._place = _reserved()
         self.port = self._place.getsockname()[1]
@@ -68,6 +79,7 @@ class Wire:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
+        self.forget()
         self.refuse()
         for call in self._calls:
             call.cancel()
@@ -83,8 +95,19 @@ class Wire:
             self._server.close()
             self._server = None
 
+    def turn_away(self) -> None:
+        """Whoever connects from now on is counted and reset at once. What is connected stays."""
+        self._turns_away = True
+
+    def silence(self) -> None:
+        """Half-open: of the connections there are, no byte gets through any more, either way, and no end is told
+        that the other has gone. As when a firewall between has forgotten them. New ones are not touched."""
+        for end in self._ends:
+            end.fall_silent()
+
     async def accept(self) -> None:
         """Let connections in, again."""
+        self._turns_away = False
         if self._server is None:
             loop = asyncio.get_running_loop()
             self._server = await loop.create_server(self._client, "127.0.0.1", self.port, reuse_port=True)
@@ -120,15 +143,16 @@ class Wire:
             self._quiet.set()
 
     def call_server(self, client: "_End") -> None:
+        if self._turns_away:
+            client.cut()
+            return
         call = asyncio.get_running_loop().create_task(self._call(client))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
 
     async def _call(self, client: "_End") -> None:
         try:
-            _, server = await asyncio.get_running_loop().create_connection(
-                lambda: _End(self, self._down), "127.0.0.1", self._to
-            )
+            _, server = await asyncio.get_running_loop().create_connection(lambda: _End(self, self._down), *self._to)
         except OSError:
             client.cut()
         else:
@@ -150,7 +174,7 @@ class _Way:
     """One direction, shared by all connections."""
 
     def __init__(self, delay: float, rate: float | None) -> None:
-        self._delay, self._rate = delay, rate
+        self.delay, self._rate = delay, rate
         self._free = 0.0
         self.count = 0
         self.room = MOST_UNDER_WAY if rate is None else min(MOST_UNDER_WAY, int(rate * (delay + JITTER)) + 65536)
@@ -159,7 +183,7 @@ class _Way:
     def due(self, size: int, now: float) -> float:
         """When so many bytes, taken in now, come out at the other end."""
         self._free = max(now, self._free) + (size / self._rate if self._rate else 0.0)
-        return self._free + self._delay
+        return self._free + self.delay
 
 
 class _End(asyncio.Protocol):
@@ -174,7 +198,7 @@ class _End(asyncio.Protocol):
         """Without bytes: the sender has said all it had to say."""
         self._held = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._full = self._silent = self._lost = False
+        self._full = self._said_all = self._lost = self._dead = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # it is TCP
@@ -189,12 +213,14 @@ class _End(asyncio.Protocol):
         self._other, other._other = other, self
         if self._lost:
             other.cut()
+        elif self._dead:
+            other.fall_silent()
         for end in (self, other):
             if not end._lost and end._transport:
                 end._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
-        while data:
+        while data and not self._dead:
             most = min(self._way.piece, self._wire.until_a_fuse() or len(data))
             piece, data = data[:most], data[most:]
             self._take(piece)
@@ -206,6 +232,8 @@ class _End(asyncio.Protocol):
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
+        if self._dead:
+            return True
         self._take(b"")
         self._deliver()
         return True  # the other direction goes on
@@ -233,15 +261,15 @@ class _End(asyncio.Protocol):
         self._deliver()
 
     def _say(self, piece: bytes) -> None:
-        if self._silent or self._transport is None or self._transport.is_closing():
+        if self._said_all or self._transport is None or self._transport.is_closing():
             return
         if piece:
             self._transport.write(piece)
             return
-        self._silent = True
+        self._said_all = True
         with suppress(OSError):
             self._transport.write_eof()
-        if self._other is not None and self._other._silent:
+        if self._other is not None and self._other._said_all:
             self._transport.close()
             self._other._close()
 
@@ -257,13 +285,23 @@ class _End(asyncio.Protocol):
         if self._other is not None:
             self._other._deliver()
 
-    def cut(self) -> None:
-        """Nothing more goes out, and both hear of it the hard way."""
+    def fall_silent(self) -> None:
+        """What was under way is lost, what still comes is taken and forgotten."""
+        self._dead = True
+        self._drop()
+        if self._transport is not None and not self._lost:
+            self._transport.resume_reading()
+
+    def _drop(self) -> None:
         self._waiting.clear()
         self._held = 0
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def cut(self) -> None:
+        """Nothing more goes out, and both hear of it the hard way."""
+        self._drop()
         if self._transport is not None and not self._lost:
             with suppress(OSError):
                 opened: socket.socket = self._transport.get_extra_info("socket")
@@ -273,8 +311,8 @@ class _End(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
         self._wire.left(self)
-        said_all = self._silent and self._other is not None and self._other._silent
-        if self._other is not None and not said_all:
+        both_said_all = self._said_all and self._other is not None and self._other._said_all
+        if self._other is not None and not both_said_all and not self._dead:
             self._other.cut()
 
 

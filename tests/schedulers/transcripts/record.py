@@ -3,6 +3,7 @@
 A transcript is the exit code in the first line, then standard output and error as they came.
 """
 
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -24,7 +25,59 @@ REFUSED = {
 }
 
 
+LIMITS = (
+    ("user", "root", "MaxJobs=1", "MaxSubmitJobs=8"),
+    ("qos", "normal", "MaxWall=30", "MaxTRESPerUser=cpu=4"),
+    ("account", "phys", "GrpTRES=cpu=40"),
+)
+LIBRARY = "usr/lib/*/slurm*/libslurmfull.so"
+REASONS = re.compile(
+    r"(Assoc(Grp|Max)|QOS(Grp|Max|Min|Not|Job|Res|Time|Us)|JobHe|JobHo)\w+|Max\w+Per(Account|Limit)|ReservationDeleted"
+    r"|Partition(Down|Config|Inactive|NodeLimit|TimeLimit)|BurstBuffer(Operation|Resources|StageIn)|FedJobLock"
+    r"|Power(NotAvail|Reserved)|Licenses|Cleaning|PrologSlurmctld|ReqNodeNotAvail|NodeDown|InvalidAccount|InvalidQOS"
+    r"|AccountNotAllowed|BadConstraints|BeginTime|FrontEndDown|SystemFailure|JobArrayTaskLimit|DependencyNeverSatisfied"
+)
+# Words that are those of other things in the library, too, and what older releases say.
+COMMON = (
+    *("Priority", "Resources", "Dependency", "Reservation", "AccountingPolicy", "Prolog", "Constraints"),
+    *("AssociationJobLimit", "AssociationResourceLimit", "AssociationTimeLimit"),
+)
+
+
 def main() -> None:
+    record_reasons()
+    record_limits()
+    record_words()
+
+
+def record_reasons() -> None:
+    """All reasons in Slurm's library."""
+    library = next(Path("/").glob(LIBRARY)).read_bytes()
+    words = {word.decode() for word in re.findall(rb"[A-Za-z]{4,}", library)}
+    found = sorted(filter(REASONS.fullmatch, words))
+    (HERE / "reasons.txt").write_text("\n".join(("0", *found, *COMMON, "")))
+
+
+def record_limits() -> None:
+    """Of a Slurm with accounting: one job runs, another may not."""
+    enforced = "associations,limits,qos"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        PrivateSlurm(Path(folder) / "slurm", accounting=True, AccountingStorageEnforce=enforced) as slurm,
+    ):
+        slurm.run("sacctmgr", "--immediate", "add", "account", "phys")
+        slurm.run("sacctmgr", "--immediate", "add", "user", "root", "account=phys")
+        for what, name, *limits in LIMITS:
+            slurm.run("sacctmgr", "--immediate", "modify", what, name, "set", *limits)
+        for _ in range(2):
+            slurm.run("sbatch", "--output=/dev/null", "--wrap=sleep 300")
+        slurm.until(lambda rows: [row.state for row in rows] == ["RUNNING", "PENDING"])
+        shown = slurm.run("scontrol", "--oneliner", "show", "assoc_mgr", "users=root", "flags=assoc,qos")
+    lines = [line for line in shown.splitlines() if line.startswith(("ClusterName=", "QOS="))]
+    (HERE / "scontrol_assoc_mgr.txt").write_text("\n".join(("0", *lines, "")))
+
+
+def record_words() -> None:
     with tempfile.TemporaryDirectory() as folder, PrivateSlurm(Path(folder) / "slurm", MessageTimeout="3") as slurm:
         script = Path(folder) / "job.sh"
         script.write_text("#!/bin/sh\nexit ${1:-0}\n")
@@ -43,7 +96,7 @@ def main() -> None:
             slurm.run("sbatch", f"--job-name={KEY}", "--output=/dev/null", str(script), code)
         slurm.run("sbatch", "--job-name=odd\nname|x", "--partition=down", "--output=/dev/null", str(script))
         rows = slurm.until(lambda rows: [row.state for row in rows][-3:] == ["COMPLETED", "FAILED", "PENDING"])
-        record("squeue_rows", "squeue", "--noheader", "--states=all", "--sort=i", "--format=MARK|%i|%F|%T|%r|%j")
+        record("squeue_rows", "squeue", "--noheader", "--states=all", "--sort=i", "--format=MARK|%i|%F|%T|%r|%N|%j")
         record("scontrol_job", "scontrol", "--oneliner", "show", "job", rows[-2].native_id)
         record("scontrol_partition", "scontrol", "--oneliner", "show", "partition")
         record("sacct_off", "sacct", "--allocations", "--noheader", "--parsable2", "--jobs=1")

@@ -1,0 +1,149 @@
+"""Waiting for a slot: when a site takes no more jobs, one asks again from time to time, the others stand in line."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from howdah.activities.chairs import Seat
+from howdah.errors import NoSlot
+from howdah.models.progress import Live
+
+T = TypeVar("T")
+
+FIRST, LONGEST = 10.0, 60.0
+"""Seconds until the first in line asks again; half as long again each time it is refused."""
+SOON = 1.0
+"""The same when a job has just ended: to its site it may still count for a moment."""
+PATIENCE = 3
+"""Refusals in a row after which the next in line may ask: what keeps one job out need not keep out another."""
+
+
+@dataclass
+class _Queue:
+    """Those who want the same: a slot in the same partition, for the same account."""
+
+    refusal: NoSlot
+    pause: float
+    due: float = 0.0
+    refused: int = 0
+    freed: bool = False
+    """Meanwhile, while the first was asking."""
+    places: deque[object] = field(default_factory=deque)
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell_all(self) -> None:
+        self.news.set()
+        self.news = asyncio.Event()
+
+    def hurry(self) -> None:
+        """There may be a slot: the first asks now."""
+        self.due, self.freed = 0.0, True
+        self.tell_all()
+
+    def ahead(self, place: object) -> int:
+        return self.places.index(place)
+
+
+async def _wait(turn: Coroutine[Any, Any, None]) -> None:
+    await turn
+
+
+class Line:
+    """Of one site, in this process. `leisure` awaits what may be left at any moment."""
+
+    def __init__(
+        self,
+        *,
+        leisure: Callable[[Coroutine[Any, Any, None]], Awaitable[None]] = _wait,
+        first: float = FIRST,
+        longest: float = LONGEST,
+    ) -> None:
+        self._leisure = leisure
+        self._first, self._longest = first, longest
+        self._queues: dict[Hashable, _Queue] = {}
+
+    async def turn(
+        self, kind: Hashable, ask: Callable[[], Awaitable[T]], *, tell: Callable[[Live], None], seat: Seat
+    ) -> T:
+        """What `ask` answers. While it raises NoSlot all of the same `kind` wait in order of arrival, and only the
+        first asks again. Raises NoSlot when there is no chair to wait on, and what else `ask` raises."""
+        if kind not in self._queues:
+            try:
+                return await ask()
+            except NoSlot as refusal:
+                self._refused(kind, refusal)
+        queue = self._queues[kind]
+        with seat.taken(_crowded(queue)):
+            return await self._in_line(kind, queue, ask, tell)
+
+    def freed(self) -> None:
+        """A job of ours has ended at the site."""
+        for queue in self._queues.values():
+            queue.pause = SOON
+            queue.hurry()
+
+    async def _in_line(
+        self, kind: Hashable, queue: _Queue, ask: Callable[[], Awaitable[T]], tell: Callable[[Live], None]
+    ) -> T:
+        place = object()
+        queue.places.append(place)
+        try:
+            while True:
+                await self._leisure(_its_turn(queue, place, tell))
+                queue.freed = False
+                try:
+                    answer = await ask()
+                except NoSlot as refusal:
+                    self._refused(kind, refusal)
+                    if queue.freed:
+                        queue.due = 0.0
+                    if queue.refused >= PATIENCE and queue.places[0] is place:
+                        queue.places.rotate(-1)
+                        queue.refused = 0
+                    queue.tell_all()
+                else:
+                    queue.pause, queue.refused = self._first, 0
+                    return answer
+        finally:
+            queue.places.remove(place)
+            if not queue.places and self._queues.get(kind) is queue:
+                del self._queues[kind]
+            queue.hurry()
+
+    def _refused(self, kind: Hashable, refusal: NoSlot) -> None:
+        queue = self._queues.setdefault(kind, _Queue(refusal, pause=self._first))
+        queue.refusal = refusal
+        queue.refused += 1
+        queue.due = time.monotonic() + queue.pause
+        queue.pause = min(queue.pause * 1.5, self._longest)
+
+
+async def _its_turn(queue: _Queue, place: object, tell: Callable[[Live], None]) -> None:
+    """Returns when this place is the first and a question is due."""
+    while True:
+        ahead = queue.ahead(place)
+        left = queue.due - time.monotonic() if not ahead else None
+        if left is not None and left <= 0:
+            return
+        tell(_waiting(queue, ahead))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(queue.news.wait(), left)
+
+
+def _waiting(queue: _Queue, ahead: int) -> Live:
+    behind = f" {ahead} ahead in line." if ahead else ""
+    return Live(doing="waits for a slot", reason=f"{queue.refusal.message[:900]}{behind}", since=queue.since)
+
+
+def _crowded(queue: _Queue) -> Callable[[float], NoSlot]:
+    def crowded(retry_after: float) -> NoSlot:
+        message = f"{queue.refusal.message} {len(queue.places)} ahead in line."
+        return NoSlot(message, says=queue.refusal.says, hint=queue.refusal.hint, retry_after=retry_after)
+
+    return crowded

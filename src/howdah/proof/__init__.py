@@ -1,0 +1,1 @@
+"""The proof: experiments run at a site while things break around them, and a ledger outside howdah is the judge."""
