@@ -13,7 +13,7 @@ from howdah.activities.schedulers import Scheduler
 from howdah.activities.staging import Cache, stage_in, stage_out
 from howdah.activities.transports.shell import Shell
 from howdah.activities.watching import SiteWatch
-from howdah.errors import OutcomeUnknown, SiteError
+from howdah.errors import NoSlot, OutcomeUnknown, SiteError, SiteUnreachable
 from howdah.models.batch import BatchStatus
 from howdah.models.desk import Part
 from howdah.models.job import Attempt, BatchJob, Cancelled, Collect, Collected, Staged, Watch, Workdir
@@ -63,19 +63,24 @@ class BatchActivities:
         seat = self._seat(batch.submit)
 
         async def ask() -> BatchJob:
-            async with self._passing(batch.submit, Part.LOGIN, Part.SCHEDULER, Part.SCRATCH, seat=seat):
+            needs = (Part.LOGIN, Part.SCHEDULER, Part.SCRATCH)
+            async with self._passing(batch.submit, *needs, seat=seat, by=attempt.key):
                 return await self._submit(attempt)
 
         wants = attempt.job.spec.resources
         return await self.line.turn((wants.queue, wants.account, wants.qos), ask, tell=report, seat=seat)
 
     async def _submit(self, attempt: Attempt) -> BatchJob:
-        """Never cut in half: a cancel waits for the answer, so that what was submitted is known."""
+        """Never cut in half: a cancel waits for the answer, so that what was submitted is known. Is that answer that
+        there is no slot, nothing was, and who was told to go must not stand in line."""
         asking = asyncio.ensure_future(self.shell.ask(self.scheduler.submit(attempt)))
         try:
             return await asyncio.shield(asking)
-        except asyncio.CancelledError:
-            return await asking
+        except asyncio.CancelledError as told_to_go:
+            try:
+                return await asking
+            except NoSlot:
+                raise told_to_go from None
 
     @carries_out(batch.monitor)
     async def monitor(self, watch: Watch) -> BatchStatus:
@@ -92,7 +97,7 @@ class BatchActivities:
         """Tell it to go, and look until it is gone."""
         seat = self._seat(batch.cancel)
         await self._forbid(attempt, seat)
-        async with self._passing(batch.cancel, Part.LOGIN, Part.SCHEDULER, seat=seat):
+        async with self._passing(batch.cancel, Part.LOGIN, Part.SCHEDULER, seat=seat, by=attempt.key):
             for pause in LOOKS_AT_ONCE:
                 gone = await self.shell.ask(self.scheduler.cancel(attempt))
                 if gone is not None:
@@ -110,7 +115,8 @@ class BatchActivities:
             try:
                 await self.shell.ask(self.scheduler.cancel(attempt))
             except SiteError as error:
-                if error.part is Part.LOGIN:
+                unheard = isinstance(error, SiteUnreachable) and error.part is None
+                if unheard or error.part is Part.LOGIN:
                     raise
 
     @carries_out(batch.cleanup)
@@ -122,15 +128,18 @@ class BatchActivities:
         return self._chairs[batch.CAPABILITY_OF[step.name]].seat()
 
     @asynccontextmanager
-    async def _passing(self, step: Step[Any, Any], *parts: Part, seat: Seat | None = None) -> AsyncIterator[None]:
-        """Inside, what the step needs was in order when it began, and it may work for as long as it says."""
+    async def _passing(
+        self, step: Step[Any, Any], *parts: Part, seat: Seat | None = None, by: str = ""
+    ) -> AsyncIterator[None]:
+        """Inside, what the step needs was in order when it began, and it may work for as long as it says. `by` tells
+        those who need a scheduler from others of the same step."""
         await at_leisure(self.gate.passing(*parts, tell=report, seat=seat or self._seat(step)))
         limit = asyncio.timeout(step.within.total_seconds())
         try:
             async with limit:
                 yield
         except SiteError as error:
-            blamed = await self.gate.blamed(error, *parts)
+            blamed = await self.gate.blamed(error, *parts, by=(step.name, by))
             if blamed is error:
                 raise
             raise blamed from error

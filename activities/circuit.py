@@ -10,6 +10,7 @@ from datetime import datetime
 from howdah.errors import SiteError
 from howdah.models.causes import FailureCause
 from howdah.models.desk import Part, Trouble
+from howdah.models.fitting import fitted
 
 _UNWELCOME = (FailureCause.CREDENTIALS, FailureCause.HOST_KEY)
 _RELAPSED = 2
@@ -78,9 +79,9 @@ class Circuit:
         self.trouble = Trouble(
             part=self.part,
             cause=error.cause,
-            message=error.message,
+            message=fitted(error.message, 2000),
             since=last.since if last else at,
-            hint=error.hint,
+            hint=fitted(error.hint, 1000),
             tries=last.tries + 1 if last else 1,
         )
 
@@ -91,6 +92,10 @@ class Circuit:
             self.trouble, self._error, self._worked_since = None, None, now
             self._failures = Counter({kind: min(count, _RELAPSED) for kind, count in self._failures.items()})
         return was_open
+
+    def worked_lately(self, now: float) -> bool:
+        """It works, and not long ago it was seen to."""
+        return self.trouble is None and self._worked_since is not None and now - self._worked_since < self._pace.relapse
 
     def forget(self) -> None:
         """Nobody has wanted to know for long: whoever asks next finds out how it is."""

@@ -54,6 +54,9 @@ def without_record(sighting: Sighting, final: Witness, walltime: timedelta | Non
     if found := _by_the_wrapper(sighting, final):
         state, cause, message = found
         return status(sighting, state, witness=final, exit_code=final.exit_code, cause=cause, message=message)
+    if final.state is BatchState.FAILED and final.cause is None and sighting.start is None:
+        # Whatever begins leaves a record of it first. A node that refuses a job makes Slurm say exit code 1.
+        final = final.model_copy(update={"cause": FailureCause.LAUNCH_FAILURE, "exit_code": None})
     # Of what was killed the scheduler tells 0 and a signal: no program has ended with that 0.
     return failed(sighting, final, final.exit_code or None, final.signal, walltime)
 

@@ -51,8 +51,10 @@ def decide(
     final = _final(sighting)
     if final is None:
         return _vanished(sighting, missing_for=missing_for, grace=grace)
-    patience = min(grace, SHORT_GRACE) if final.cause or not sighting.start else grace
-    if final.state is not BatchState.LOST and missing_for < patience:
+    nothing_to_add = final.cause or (final.state is BatchState.CANCELLED and not sighting.start)
+    patience = min(grace, SHORT_GRACE) if nothing_to_add else grace
+    # A look from afar does not tell the lives of a job apart, so the clock has never run for such a record.
+    if final.state is not BatchState.LOST and not sighting.past and missing_for < patience:
         return endings.status(sighting, BatchState.COMPLETING, witness=final)
     return endings.without_record(sighting, final, walltime)
 

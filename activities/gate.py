@@ -20,6 +20,7 @@ from howdah.errors import SiteError
 from howdah.models.causes import FailureCause
 from howdah.models.desk import Part, Pause, SiteState, Trouble
 from howdah.models.progress import Live
+from howdah.tally import Tally
 
 T = TypeVar("T")
 Tell = Callable[[Live], None]
@@ -30,6 +31,8 @@ INTEREST = 600.0
 """Seconds after the last one who asked for which a site that is out of order is tried: nobody gains from more."""
 FRESH = 5.0
 """Seconds for which it is believed that there is room in the scratch."""
+CONTRADICTED = 5
+"""So often in a row one step may blame a part that was just seen to work; then it is the step's own trouble."""
 log = logging.getLogger(__name__)
 _MAY_BE_THE_SCRATCH = (FailureCause.QUOTA, FailureCause.CONFIGURATION)
 
@@ -75,6 +78,8 @@ class Gate:
         self._seen: tuple[Trouble, ...] = ()
         self._checking_scratch = asyncio.Lock()
         self._scratch_worked: float | None = None
+        self._contradicted = Tally(CONTRADICTED)
+        self._is_closed = False
 
     @property
     def troubles(self) -> tuple[Trouble, ...]:
@@ -128,16 +133,20 @@ class Gate:
             log.warning("site %s, %s works again", self.site, part)
             self._opened()
 
-    async def blamed(self, error: SiteError, *parts: Part) -> SiteError:
-        """What to raise in place of an error that a step met which needs these parts.
+    async def blamed(self, error: SiteError, *parts: Part, by: object) -> SiteError:
+        """What to raise in place of an error that a step met which needs these parts; `by` tells the step from others.
 
         Is the site to blame, the step comes back soon, to wait here. That nothing could be stored may be so for this
-        job alone, or for everybody: a small file tells.
+        job alone, or for everybody: a small file tells. Who goes on to blame a scheduler that answers all others is to
+        blame himself: he would come back for ever, and keep the others waiting each time.
         """
         if error.part is None and Part.SCRATCH in parts and error.cause in _MAY_BE_THE_SCRATCH:
             error = await self._whose(error)
+        if error.part is Part.SCHEDULER and self._is_contradicted(error.part, by):
+            error.part = None
         if error.part is not None:
-            self.failed(error)
+            if error.part is not Part.LOGIN:  # who met that at the door has told of it then: it may be open again
+                self.failed(error)
             error.retry_after = error.retry_after or random.uniform(1.0, 3.0)  # noqa: S311  # no secret
         return error
 
@@ -148,6 +157,8 @@ class Gate:
         except SiteError as error:
             if error.part is not None:
                 self._tried(self._circuits[error.part], error)
+                self._asked = time.monotonic()
+                self._keep_trying()
             raise
         self.works(Part.LOGIN)
         self._hurry()
@@ -174,6 +185,8 @@ class Gate:
         self._seen = now
 
     async def close(self) -> None:
+        """Nothing is tried any more, whatever fails from now on."""
+        self._is_closed = True
         if self._prober is not None:
             self._prober.cancel()
             await asyncio.gather(self._prober, return_exceptions=True)
@@ -189,13 +202,17 @@ class Gate:
         self._news = asyncio.Event()
 
     def _hurry(self) -> None:
-        for circuit in self._circuits.values():
-            circuit.hurry()
+        self._make_all_due()
         self._kick.set()
         self._keep_trying()
 
+    def _make_all_due(self) -> None:
+        for circuit in self._circuits.values():
+            circuit.hurry()
+
     def _keep_trying(self) -> None:
-        if self.troubles and self.pause is None and (self._prober is None or self._prober.done()):
+        wanted = self.troubles and self.pause is None and not self._is_closed
+        if wanted and (self._prober is None or self._prober.done()):
             self._prober = asyncio.create_task(self._try_until_it_works())
 
     async def _try_until_it_works(self) -> None:
@@ -207,6 +224,8 @@ class Gate:
             for circuit in self._circuits.values():
                 if circuit.trouble and (circuit.part is Part.LOGIN or not self._circuits[Part.LOGIN].trouble):
                     await self._try(circuit)
+            if self._kick.is_set():  # what was under way cannot have heard of what somebody has mended meanwhile
+                self._make_all_due()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._kick.wait(), self._look)
 
@@ -218,11 +237,11 @@ class Gate:
             await self._probe(circuit.part)
         except SiteError as error:
             if error.part in (None, circuit.part):
-                self._tried(circuit, error)
+                self._tried_in_vain(circuit, error)
             else:  # the way there has been lost meanwhile
                 self.failed(error)
         except Exception as error:  # a fault of ours must not end the tries: everybody would wait for ever
-            self._tried(circuit, SiteError(f"{type(error).__name__}: {error}", part=circuit.part))
+            self._tried_in_vain(circuit, SiteError(f"{type(error).__name__}: {error}", part=circuit.part))
         else:
             self.works(circuit.part)
 
@@ -232,6 +251,19 @@ class Gate:
     def _tried(self, circuit: Circuit, error: SiteError) -> None:
         circuit.tried(error, now=time.monotonic(), at=datetime.now(UTC))
         self._tell_all()
+
+    def _tried_in_vain(self, circuit: Circuit, error: SiteError) -> None:
+        """By the prober. Has somebody seen it work meanwhile, the try was begun too early."""
+        if circuit.trouble:
+            self._tried(circuit, error)
+
+    def _is_contradicted(self, part: Part, by: object) -> bool:
+        circuit = self._circuits[part]
+        if circuit.worked_lately(time.monotonic()):
+            return self._contradicted.met(by)
+        if circuit.trouble is None:
+            self._contradicted.ended(by)
+        return False
 
     def _forget(self) -> None:
         for circuit in self._circuits.values():

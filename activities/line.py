@@ -46,6 +46,13 @@ class _Queue:
         self.due, self.freed = 0.0, True
         self.tell_all()
 
+    def is_anybodys(self) -> bool:
+        """Nobody stands here, for there were no chairs: who comes when a question is due asks it."""
+        if self.places or time.monotonic() < self.due:
+            return False
+        self.due = time.monotonic() + self.pause
+        return True
+
     def ahead(self, place: object) -> int:
         return self.places.index(place)
 
@@ -73,12 +80,16 @@ class Line:
     ) -> T:
         """What `ask` answers. While it raises NoSlot all of the same `kind` wait in order of arrival, and only the
         first asks again. Raises NoSlot when there is no chair to wait on, and what else `ask` raises."""
-        if kind not in self._queues:
+        queue = self._queues.get(kind)
+        if queue is None or queue.is_anybodys():
             try:
-                return await ask()
+                answer = await ask()
             except NoSlot as refusal:
-                self._refused(kind, refusal)
-        queue = self._queues[kind]
+                queue = self._refused_outside(kind, queue, refusal)
+            else:
+                if queue is not None:
+                    self._left(kind, queue, was_first=True)
+                return answer
         with seat.taken(_crowded(queue)):
             return await self._in_line(kind, queue, ask, tell)
 
@@ -100,7 +111,7 @@ class Line:
                 try:
                     answer = await ask()
                 except NoSlot as refusal:
-                    self._refused(kind, refusal)
+                    self._refused(queue, refusal)
                     if queue.freed:
                         queue.due = 0.0
                     if queue.refused >= PATIENCE and queue.places[0] is place:
@@ -111,17 +122,33 @@ class Line:
                     queue.pause, queue.refused = self._first, 0
                     return answer
         finally:
+            was_first = queue.places[0] is place
             queue.places.remove(place)
-            if not queue.places and self._queues.get(kind) is queue:
-                del self._queues[kind]
-            queue.hurry()
+            self._left(kind, queue, was_first=was_first)
 
-    def _refused(self, kind: Hashable, refusal: NoSlot) -> None:
-        queue = self._queues.setdefault(kind, _Queue(refusal, pause=self._first))
+    def _refused_outside(self, kind: Hashable, queue: _Queue | None, refusal: NoSlot) -> _Queue:
+        """Of all who asked at the same time, before there was a line, one refusal counts."""
+        now = self._queues.get(kind)
+        if now is not None and now is not queue:
+            return now
+        queue = self._queues.setdefault(kind, queue or _Queue(refusal, pause=self._first))
+        self._refused(queue, refusal)
+        return queue
+
+    def _refused(self, queue: _Queue, refusal: NoSlot) -> None:
         queue.refusal = refusal
         queue.refused += 1
         queue.due = time.monotonic() + queue.pause
         queue.pause = min(queue.pause * 1.5, self._longest)
+
+    def _left(self, kind: Hashable, queue: _Queue, *, was_first: bool) -> None:
+        """The next one asks at once; when somebody else leaves the others only move up."""
+        if not queue.places and self._queues.get(kind) is queue:
+            del self._queues[kind]
+        if was_first:
+            queue.hurry()
+        else:
+            queue.tell_all()
 
 
 async def _its_turn(queue: _Queue, place: object, tell: Callable[[Live], None]) -> None:

@@ -1,6 +1,38 @@
 """What was seen of the end of a batch job is kept: some schedulers forget a job within seconds."""
 
+from collections import OrderedDict
+
 from howdah.models.batch import BatchState, Sighting, Witness
+
+MOST = 10_000
+"""Ends that are kept at once: of monitors that were left before they had told one, nobody says that it may go."""
+
+
+class Ends:
+    """What queues have told of ends, while the rest of the evidence is awaited."""
+
+    def __init__(self, *, most: int = MOST) -> None:
+        self._most = most
+        self._seen: OrderedDict[str, Sighting] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def put(self, sighting: Sighting) -> Sighting:
+        """The same, with what was known of the end before; and keep what is known now."""
+        sighting = remembered(sighting, self._seen.pop(sighting.key, None))
+        if end_in_queue(sighting):
+            self._seen[sighting.key] = sighting
+            if len(self._seen) > self._most:
+                self._seen.popitem(last=False)
+        return sighting
+
+    def wants_explaining(self, key: str) -> bool:
+        return key in self._seen and wants_explaining(self._seen[key])
+
+    def told(self, key: str) -> None:
+        """People know of it now."""
+        self._seen.pop(key, None)
 
 
 def remembered(now: Sighting, before: Sighting | None) -> Sighting:

@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from howdah.activities.evidence import decide, is_missing
 from howdah.activities.gate import Gate
-from howdah.activities.remembering import end_in_queue, remembered, wants_explaining
+from howdah.activities.remembering import Ends
+from howdah.activities.rhythm import Rhythm
 from howdah.activities.schedulers import Scheduler
 from howdah.activities.transports.shell import Shell
 from howdah.errors import SiteError, SiteUnreachable
@@ -20,8 +21,6 @@ from howdah.models.sites import Limits
 from howdah.models.states import BatchState
 from howdah.steps import report
 
-SOON = 1.0
-"""Seconds to the next look after something has changed; grows by half as long as nothing does."""
 CLOSELY_AT_ONCE = 20
 """So many jobs are looked at closely in one question: it costs a query of the accounting each."""
 
@@ -32,7 +31,7 @@ PATIENCE = 120.0
 
 @dataclass(frozen=True)
 class FailedLook:
-    """A look that came to nothing, and for how many seconds none has succeeded."""
+    """A look that came to nothing, and for how many seconds none for this job has succeeded."""
 
     error: SiteError
     lasted: float
@@ -45,8 +44,13 @@ class _Watched:
     attempt: Attempt
     news: "asyncio.Queue[BatchStatus | FailedLook | Live]" = field(default_factory=asyncio.Queue)
     missing_since: float | None = None
+    failing_since: float | None = None
+    """Since when looks for it come to nothing, for a reason that is not the whole site's."""
     explained: bool = False
     """Looked at closely when its end was first seen."""
+
+
+_NOTHING: Mapping[str, BatchStatus] = {}
 
 
 def _nobody_cares() -> None:
@@ -75,9 +79,7 @@ class SiteWatch:
         self._looking: asyncio.Task[None] | None = None
         self._at_the_gate: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
-        self._failing_since: float | None = None
-        self._ends: dict[str, Sighting] = {}
-        """Jobs that the queue has seen end, while the rest of the evidence is awaited."""
+        self._ends = Ends()
         self._answered_in = 0.0
         gate.when_open.append(self._wake.set)
 
@@ -101,6 +103,8 @@ class SiteWatch:
                         raise news.error
                     report(Live(doing="watching", reason=news.error.message[:1000], since=since))
                 elif news.state.is_final or (_differs(news, watch) and not watch.until_end):
+                    if news.state.is_final:
+                        self._ends.told(watch.attempt.key)
                     return news
                 else:
                     report(Live(doing=news.state, reason=self._reason(news), since=since))
@@ -120,17 +124,12 @@ class SiteWatch:
         return "; ".join(word for word in (said, NEVER if status.never_starts else "") if word)
 
     async def _look_for_all(self) -> None:
-        pause = SOON
-        seen: dict[str, BatchState] = {}
+        rhythm = Rhythm(self.limits.poll.total_seconds())
         while self._watched:
             await self._pass()
             self._wake.clear()
-            now_seen = await self._look()
-            pause = SOON if now_seen and now_seen != seen else pause * 1.5
-            seen = now_seen or seen
-            pause = max(min(pause, self.limits.poll.total_seconds()), _rest(self._answered_in) if now_seen else 0)
-            if await self._woken_within(pause):
-                pause = SOON
+            seen = await self._look()
+            rhythm.waited(is_woken=await self._woken_within(rhythm.after(seen, self._answered_in), rhythm.company))
 
     async def _pass(self) -> None:
         self._at_the_gate = waiting = self._looking
@@ -144,67 +143,81 @@ class SiteWatch:
         for watched in self._watched.values():
             watched.news.put_nowait(live)
 
-    async def _woken_within(self, pause: float) -> bool:
+    async def _woken_within(self, pause: float, company: float) -> bool:
         """True if somebody new wants to know; he is given company for a moment, then looked for at once."""
         try:
             await asyncio.wait_for(self._wake.wait(), pause)
         except TimeoutError:
             return False
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(company)
         return True
 
     async def _look(self) -> dict[str, BatchState]:
         """One look; every watcher gets his news. Returns what was seen, nothing when the site did not answer."""
         everybody = dict(self._watched)
+        if not everybody:
+            return {}
         began = time.monotonic()
         sightings = await self._ask(everybody, closely=False)
         self._answered_in = time.monotonic() - began
-        if sightings is None:
+        if isinstance(sightings, SiteError):
+            self._failed(everybody, sightings)
             return {}
         self._heard(sightings)
-        now = time.monotonic()
-        statuses = {
-            key: self._judge(item, sightings.get(key, Sighting(key=key)), now) for key, item in everybody.items()
-        }
+        statuses = self._judge_all(everybody, sightings)
         odd = {
             key: everybody[key]
             for key, status in statuses.items()
-            if _wants_a_closer_look(status, sightings.get(key, Sighting(key=key)))
-            or self._is_to_be_explained(key, everybody[key])
+            if _wants_a_closer_look(status, _of(key, sightings)) or self._is_to_be_explained(key, everybody[key])
         }
         for key in statuses.keys() - odd.keys():
-            everybody[key].news.put_nowait(statuses[key])
+            self._tell(everybody[key], statuses[key])
         for some in _batches(odd, CLOSELY_AT_ONCE):
-            closer = await self._ask(some, closely=True)
-            if closer is None:
-                continue
-            for key, watched in some.items():
-                statuses[key] = self._judge(watched, closer.get(key, Sighting(key=key)), now)
-                watched.news.put_nowait(statuses[key])
-        if any(status.state.is_final for status in statuses.values()):
-            self._ended()
+            statuses |= await self._look_closely(some, statuses)
         return {key: status.state for key, status in statuses.items()}
 
-    async def _ask(self, some: dict[str, _Watched], *, closely: bool) -> dict[str, Sighting] | None:
-        """What the site says of some jobs; None, and their watchers are told, when it says nothing."""
+    async def _look_closely(
+        self, some: dict[str, _Watched], from_afar: dict[str, BatchStatus]
+    ) -> dict[str, BatchStatus]:
+        sightings = await self._ask(some, closely=True)
+        if isinstance(sightings, SiteError):
+            self._failed(some, sightings, from_afar)
+            return {}
+        statuses = self._judge_all(some, sightings)
+        for key, status in statuses.items():
+            self._tell(some[key], status)
+        return statuses
+
+    async def _ask(self, some: dict[str, _Watched], *, closely: bool) -> dict[str, Sighting] | SiteError:
+        """What the site says of some jobs, or why it says nothing."""
         try:
             question = self.scheduler.poll([item.attempt for item in some.values()], closely=closely)
-            sightings = await self.shell.ask(question)
+            return await self.shell.ask(question)
         except SiteError as error:
-            failure = error
+            self.gate.failed(error)
+            return error
         except Exception as error:
-            # A fault of ours must reach the monitors: a loop that died silently would leave them waiting for ever.
-            failure = SiteError(f"{type(error).__name__}: {error}")
-        else:
-            self._failing_since = None
-            return sightings
-        self.gate.failed(failure)
+            return _fault(error)
+
+    def _tell(self, watched: _Watched, status: BatchStatus) -> None:
+        watched.failing_since = None
+        watched.news.put_nowait(status)
+        if status.state.is_final:
+            self._ended()
+
+    def _failed(
+        self, some: dict[str, _Watched], error: SiteError, from_afar: Mapping[str, BatchStatus] = _NOTHING
+    ) -> None:
+        """Their watchers are told. Of an end that was seen, and in vain looked at closely for long, at last the end."""
         now = time.monotonic()
-        self._failing_since = self._failing_since or now
-        lasted = 0.0 if failure.part else now - self._failing_since
-        for watched in some.values():
-            watched.news.put_nowait(FailedLook(failure, lasted))
-        return None
+        for key, watched in some.items():
+            watched.failing_since = None if error.part else watched.failing_since or now
+            lasted = now - (watched.failing_since or now)
+            status = from_afar.get(key)
+            if status and status.state.is_final and status.state is not BatchState.LOST and lasted > PATIENCE:
+                self._tell(watched, status)
+            else:
+                watched.news.put_nowait(FailedLook(error, lasted))
 
     def _heard(self, sightings: dict[str, Sighting]) -> None:
         """A scheduler that gives no answer is out of order for everybody; one that does is not."""
@@ -216,27 +229,42 @@ class SiteWatch:
 
     def _is_to_be_explained(self, key: str, watched: _Watched) -> bool:
         """Once, and at once: a scheduler may have forgotten all about it by the next look."""
-        if watched.explained or key not in self._ends or not wants_explaining(self._ends[key]):
+        if watched.explained or not self._ends.wants_explaining(key):
             return False
         watched.explained = True
         return True
 
+    def _judge_all(self, some: dict[str, _Watched], sightings: dict[str, Sighting]) -> dict[str, BatchStatus]:
+        """Without those that we fail to judge: that must neither silence the others nor end the looks."""
+        now, statuses = time.monotonic(), {}
+        for key, watched in some.items():
+            try:
+                statuses[key] = self._judge(watched, _of(key, sightings), now)
+            except Exception as error:
+                self._failed({key: watched}, _fault(error))
+        return statuses
+
     def _judge(self, watched: _Watched, sighting: Sighting, now: float) -> BatchStatus:
-        key = watched.attempt.key
-        sighting = remembered(sighting, self._ends.pop(key, None))
+        sighting = self._ends.put(sighting)
         if not is_missing(sighting):
             watched.missing_since = None
         elif watched.missing_since is None:
             watched.missing_since = now
-        status = decide(
+        return decide(
             sighting,
             missing_for=0.0 if watched.missing_since is None else now - watched.missing_since,
             grace=self.limits.grace.total_seconds(),
             walltime=watched.attempt.job.spec.resources.walltime,
         )
-        if end_in_queue(sighting) and not (status.state.is_final and sighting.looked_closely):
-            self._ends[key] = sighting
-        return status
+
+
+def _of(key: str, sightings: dict[str, Sighting]) -> Sighting:
+    return sightings.get(key, Sighting(key=key))
+
+
+def _fault(error: Exception) -> SiteError:
+    """A fault of ours must reach the monitors: a loop that died silently would leave them waiting for ever."""
+    return SiteError(f"{type(error).__name__}: {error}")
 
 
 def _wants_a_closer_look(status: BatchStatus, sighting: Sighting) -> bool:
@@ -249,11 +277,6 @@ def _wants_a_closer_look(status: BatchStatus, sighting: Sighting) -> bool:
 
 def _differs(status: BatchStatus, watch: Watch) -> bool:
     return status.state is not BatchState.UNKNOWN and status.state.shown is not watch.known.shown
-
-
-def _rest(took: float) -> float:
-    """A slow answer means a busy controller: leave it alone for a while, but never for long."""
-    return min(took * 20, 300.0) if took > 1 else 0.0
 
 
 def _batches(watched: dict[str, _Watched], size: int) -> Iterator[dict[str, _Watched]]:

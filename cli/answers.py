@@ -4,9 +4,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import RootModel, model_serializer
+from pydantic import Field, RootModel, model_serializer
 
-from howdah.models.answers import BatchRow, CacheCleaned, CacheState, Check, Explanation, WorkerRow
+from howdah.models.answers import CacheCleaned, CacheState, Check, Explanation, WorkerRow
 from howdah.models.data import Data
 from howdah.models.desk import Pause, Report, SiteState, Trouble
 from howdah.models.desk_words import hint, line, needs_a_person
@@ -169,57 +169,6 @@ class SiteChecked(Data):
     checks: tuple[Check, ...]
 
 
-class Verdict(StrEnum):
-    """Whose a batch job is that carries a key of howdah."""
-
-    KNOWN = "known"
-    """Its experiment runs, and waits for it."""
-    ORPHAN = "orphan"
-    """Of this howdah, and no experiment waits for it."""
-    FOREIGN = "foreign"
-    """Of another howdah."""
-    UNKNOWN_ORIGIN = "unknown_origin"
-    """Nothing tells whose it is: of an older howdah, with its folder gone, or submitted by hand."""
-
-
-class JobRow(BatchRow):
-    """`why` the verdict is what it is. `gone` after it was to be cancelled: seen gone; or `left`, why it is not."""
-
-    site: str
-    verdict: Verdict
-    why: str = ""
-    gone: bool = False
-    left: str = ""
-
-    @property
-    def is_odd(self) -> bool:
-        return not self.gone and self.verdict in (Verdict.ORPHAN, Verdict.UNKNOWN_ORIGIN)
-
-
-class MissingJob(Data):
-    """An experiment waits for its batch job, and the site has neither that nor the record of its end."""
-
-    site: str
-    experiment: str
-    state: JobState
-    key: str = ""
-    native_id: str | None = None
-    why: str
-
-
-class JobsListed(Data):
-    """`unasked`: sites that gave no answer, and why."""
-
-    jobs: tuple[JobRow, ...]
-    missing: tuple[MissingJob, ...] = ()
-    unasked: dict[str, str] = {}
-
-    @property
-    def is_odd(self) -> bool:
-        """There is something that a person should know of."""
-        return bool(self.missing) or any(row.is_odd for row in self.jobs)
-
-
 class CacheShown(CacheState):
     site: str
 
@@ -294,7 +243,7 @@ class ProofRow(Data):
     scenario: str
     skipped: str = ""
     """Why it was not carried out."""
-    faults: dict[str, int] = {}
+    faults: dict[str, int] = Field(default_factory=dict)
     jobs: int = 0
     attempts: int = 0
     bodies: int = 0
@@ -303,7 +252,7 @@ class ProofRow(Data):
     duplicated: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
-    figures: dict[str, float] = {}
+    figures: dict[str, float] = Field(default_factory=dict)
     seconds: float = 0.0
 
     @property

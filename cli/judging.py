@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from howdah.cli.answers import JobRow, Verdict
+from howdah.cli.judged import JobRow, Verdict
 from howdah.models.answers import BatchRow
 from howdah.models.job import is_key_of
 from howdah.models.progress import AttemptRecord

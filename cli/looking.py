@@ -155,7 +155,7 @@ def _unless_cut_off(progress: Progress, description: WorkflowExecutionDescriptio
     how = description.status.name.lower() if description.status else "gone"
     warning = f"Its workflow is {how} without an end of its own: a batch job may be left at the site."
     changes = {"state": state, "ended": description.close_time, "warnings": (*progress.warnings, warning)}
-    return progress.model_copy(update=changes)
+    return progress.model_copy(update={**changes, "waiting": None, "next_attempt": None})  # nobody takes an answer
 
 
 async def _missing(connection: Connection, site: str) -> str:

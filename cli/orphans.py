@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from howdah.cli.answers import JobRow, JobsListed, MissingJob, Verdict
+from howdah.cli.judged import JobRow, JobsListed, MissingJob, Verdict
 from howdah.cli.judging import (
     WATCHED,
     Running,

@@ -161,7 +161,7 @@ async def _served(connection: Connection, name: str, *, must: bool) -> None:
 async def _as_it_is(connection: Connection, experiment: str) -> tuple[WorkflowExecutionDescription, Progress, Job]:
     description = await connection.client.get_workflow_handle(experiment).describe()
     looked = await progress_of(connection, description)
-    if not looked.complete and not looked.progress.state.is_final:
+    if not looked.complete:  # one that was terminated may have a batch job that only it can tell of
         raise CommandFailed(
             f"{experiment} cannot be asked how it is: no worker for workflows answers.",
             hint="start the workers: howdah up --detach; or see: howdah doctor",

@@ -5,16 +5,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from howdah.cli.errors import Unserved
 from howdah.cli.questions import ask
 from howdah.cli.views import View
 from howdah.config import find_site, load_sites
 from howdah.errors import HowdahError, SiteError
 from howdah.models.answers import BatchRow, LookForJobs, OrphansRemoved, RemoveOrphans, Seek
 from howdah.models.job import Attempt
+from howdah.models.sites import Site
 from howdah.steps import questions
 from howdah.steps.batch import CONTROL
 from howdah.workers.connection import Connection, ensure_served
-from howdah.workers.listing import RUNNING, list_workers
+from howdah.workers.listing import RUNNING, list_workers, unserved
 from howdah.workers.served_sites import definitions
 from howdah.workers.state import open_state_folder
 
@@ -33,15 +35,17 @@ class Seen:
 
 
 async def sites_to_ask(view: View, connection: Connection, wanted: Sequence[str]) -> list[str]:
-    """Those that are named, or else all that workers serve. Raises: UnknownName."""
+    """Those that are named, or else all that workers serve. Raises: UnknownName; Unserved when that is none."""
     configured = load_sites()
-    served = await _served(connection)
+    served = await _served(connection, configured.values())
     if wanted:
         known = [find_site(name, configured) for name in wanted if name not in served or name in configured]
         await ensure_served(connection, known)
         return list(dict.fromkeys(wanted))
     if left := sorted(set(configured) - served):
         view.say(f"not looked at, for nobody serves them: {', '.join(left)} (name one to have it served: --site NAME)")
+    if not served:
+        raise Unserved("No worker serves any site.", hint="start one: howdah worker start --site NAME")
     return sorted(served)
 
 
@@ -98,12 +102,21 @@ async def _rows(connection: Connection, site: str) -> list[BatchRow]:
             return rows
 
 
-async def _served(connection: Connection) -> set[str]:
-    """The embedded fleet is told its sites; of any other server only its workers know."""
+async def _served(connection: Connection, configured: Iterable[Site]) -> set[str]:
+    """The embedded fleet is told its sites. Of any other server only its workers know: they tell of themselves after
+    a moment, and are seen to poll at once."""
     if connection.embedded:
         return set(await asyncio.to_thread(lambda: definitions(open_state_folder())))
-    workers = await list_workers(connection.client)
-    return {row.site for row in workers if row.site and row.status == RUNNING and CONTROL in row.capabilities}
+
+    async def is_served(site: Site) -> bool:
+        return CONTROL not in await unserved(connection.client, site)
+
+    sites = list(configured)
+    workers, polled = await asyncio.gather(
+        list_workers(connection.client), asyncio.gather(*(is_served(site) for site in sites))
+    )
+    told = {row.site for row in workers if row.site and row.status == RUNNING and CONTROL in row.capabilities}
+    return told | {site.name for site, is_polled in zip(sites, polled, strict=True) if is_polled}
 
 
 def _parts(items: Sequence[Item]) -> Iterable[Sequence[Item]]:

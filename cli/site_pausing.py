@@ -14,7 +14,8 @@ from howdah.cli.errors import Unserved
 from howdah.cli.ids import this_user
 from howdah.cli.site_state import condition_of, local_time
 from howdah.cli.views import View
-from howdah.errors import HowdahError
+from howdah.config import find_site, load_sites
+from howdah.errors import HowdahError, UnknownName
 from howdah.models.desk import Pause, Resume, SiteState
 from howdah.models.desk_words import line, paused, troubles_of
 from howdah.workers.connection import connect
@@ -41,6 +42,17 @@ async def pause(client: Client, site: str, reason: str) -> SiteChanged:
     if before and before.pause and before.pause == state.pause:
         message = f"was {message} already"
     return SiteChanged(site=site, state=condition_of(site, state), message=message)
+
+
+async def site_to_resume(name: str) -> str:
+    """Also one that is not configured (any more): experiments may wait for it. Raises: UnknownName."""
+    try:
+        return find_site(name, load_sites()).name
+    except UnknownName:
+        with suppress(HowdahError, RPCError):
+            if await read_desk((await connect()).client, name):
+                return name
+        raise
 
 
 async def resume(client: Client, site: str, *, keep_pause: bool = False) -> SiteChanged:

@@ -36,8 +36,7 @@ class InAttempts(Supervised):
             try:
                 return await self.try_once()
             except Resubmit as wish:
-                self.take(wish.resolution)
-                self.because = because(self.chronicle.progress.answers[-1])
+                self.begin_anew(wish)
             except JobFailed as failed:
                 self.chronicle.failed(failed.failure)
                 if not self._is_tried_again(failed):
@@ -45,6 +44,12 @@ class InAttempts(Supervised):
                 await self._back_off(failed.failure)
             stop_if_cancelled()
             self._leave_a_long_history()
+
+    def begin_anew(self, wish: Resubmit) -> None:
+        """The next attempt is as an operator wants it."""
+        if not wish.taken:
+            self.take(wish.resolution)
+        self.because = because(self.chronicle.progress.answers[-1])
 
     def _is_tried_again(self, failed: JobFailed) -> bool:
         retry = self.job.spec.retry
@@ -74,6 +79,10 @@ class InAttempts(Supervised):
         now = self.chronicle.progress
         past = Past(answers=now.answers, warnings=now.warnings, tries=self.tries, because=self.because)
         workflow.continue_as_new(self.job.model_copy(update={"earlier": now.attempts, "past": past, "take_up": None}))
+
+    @property
+    def is_ending(self) -> bool:
+        return self.life.expired() or super().is_ending
 
     def next_attempt(self) -> Attempt:
         self.tries += 1

@@ -142,9 +142,10 @@ class Chronicle:
         return failure.model_copy(update={"hint": hint})
 
     def failed(self, failure: Failure) -> None:
+        """Of the latest attempt, too, unless that has ended: what comes later is not why."""
         failure = self._with_hint(failure)
         self.note(failure=failure)
-        if self.progress.attempts:
+        if self.progress.attempts and self.progress.attempts[-1].ended is None:
             self.note_attempt(failure=failure)
 
     def warn(self, *warnings: str) -> None:

@@ -40,6 +40,8 @@ class HpcJob(InAttempts):
         self.take_up = job.take_up
         self.gone = True
         """No batch job of ours can be at the site: none was submitted, or its end was seen."""
+        self.is_home = False
+        """All that was asked for has come home: whatever happens now, it was done in time."""
 
     @workflow.run
     async def run(self, job: Job) -> Progress:
@@ -54,6 +56,9 @@ class HpcJob(InAttempts):
         except TimeoutError:
             if not self.life.expired():
                 raise
+            if self.is_home:
+                self.enter(JobState.SUCCEEDED)
+                return self.chronicle.progress
             message = "It had not finished when its time ('expires') was over."
             failure = Failure(cause=FailureCause.EXPIRED, message=message, hint=FailureCause.EXPIRED.hint)
             raise self._end(JobState.EXPIRED, failure) from None
@@ -87,6 +92,8 @@ class HpcJob(InAttempts):
         except JobFailed as failed:
             if failed.failure.cause is not FailureCause.PURGED or failed.given_up:
                 raise
+            self.tries -= 1
+            self.chronicle.failed(failed.failure)
             self.because = f"the folder of attempt {number} is gone from site {attempt.site}"
             self.chronicle.warn(f"{self.because[0].upper()}{self.because[1:]}, so the program is run again.")
             return False
@@ -112,6 +119,7 @@ class HpcJob(InAttempts):
     async def _stage_out(self, collect: Collect, fails_on: Collection[FailureCause] = ()) -> None:
         at, state = collect.attempt.site, JobState.STAGING_OUT
         self._home(await self.step(batch.stage_out, collect, at=at, state=state, fails_on=fails_on))
+        self.is_home = True
 
     async def _submit_and_monitor(self, attempt: Attempt) -> BatchStatus:
         """From the scheduler's acceptance to the end of the batch job."""
@@ -131,6 +139,7 @@ class HpcJob(InAttempts):
             )
             status = await self.step(batch.monitor, watch, at=attempt.site, state=status.state.shown)
             self.chronicle.saw(status)
+        self.chronicle.warn(*status.warnings)
         if status.state is not BatchState.LOST:
             self._seen_gone(attempt)
         return status
@@ -184,7 +193,11 @@ class HpcJob(InAttempts):
         for record in self.job.earlier:
             if not record.gone:
                 self.gone = False
-                await must_finish(self._see_it_gone(self._again(record), JobState.PREPARING))
+                try:
+                    await must_finish(self._see_it_gone(self._again(record), JobState.PREPARING))
+                except Resubmit as wish:
+                    self.take_up = None
+                    self.begin_anew(wish)
 
     def _seen_gone(self, attempt: Attempt) -> None:
         self.gone = True
@@ -196,9 +209,13 @@ class HpcJob(InAttempts):
             return
         failed = kind is not None and (not issubclass(kind, asyncio.CancelledError) or self._is_yet_to_come_home())
         earlier = [] if failed else self.chronicle.progress.attempts[:-1]
-        stale = [self._again(record) for record in earlier if record.gone]
+        stale = [self._again(record) for record in earlier if record.gone and not self._is_removed(record)]
         if not _keeps(self.job.spec.keep, failed=failed):
             await must_finish(self._remove([attempt, *stale]))
+
+    def _is_removed(self, record: AttemptRecord) -> bool:
+        """Its site may be no more, and need not be."""
+        return record.removed and workflow.patched(names.PATCH_REMOVE_ONCE)
 
     def _is_yet_to_come_home(self) -> bool:
         """Its time is over, but all it was to compute is there: `howdah retry` can still bring it home."""

@@ -25,9 +25,9 @@ class SiteDesk:
 
     @workflow.init
     def __init__(self, state: SiteState) -> None:
-        self.state = state
-        self.heard = {report.worker: workflow.now() for report in state.reports}
-        """When each worker repeated its report. A new run takes all as just heard."""
+        self.state = state.model_copy(update={"heard": {}})
+        self.heard = {report.worker: workflow.now() for report in state.reports} | state.heard
+        """When each worker repeated its report."""
         self.changes = 0
 
     @workflow.run
@@ -37,7 +37,7 @@ class SiteDesk:
         while await self._has_something_to_say():
             if self._is_long():
                 await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(self.state)
+                workflow.continue_as_new(self._with_times())
 
     @workflow.update(name=names.PAUSE)
     def pause(self, pause: Pause) -> SiteState:
@@ -91,6 +91,11 @@ class SiteDesk:
         for report in self.state.reports:
             if self._heard(report) + BELIEVED <= workflow.now():
                 self._become(without(self.state, report.worker))
+
+    def _with_times(self) -> SiteState:
+        """For the next run: where many speak, one is shorter than a report is believed."""
+        heard = {report.worker: self._heard(report) for report in self.state.reports}
+        return self.state.model_copy(update={"heard": heard})
 
     def _heard(self, report: Report) -> datetime:
         return self.heard.get(report.worker, workflow.now())

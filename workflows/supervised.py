@@ -48,11 +48,12 @@ class JobFailed(Exception):
 
 
 class Resubmit(Exception):
-    """The operator wants another attempt, with changes."""
+    """The operator wants another attempt, with changes. What began under the first release has not `taken` them yet."""
 
-    def __init__(self, resolution: Resolution) -> None:
+    def __init__(self, resolution: Resolution, *, taken: bool) -> None:
         super().__init__("resubmit")
         self.resolution = resolution
+        self.taken = taken
 
 
 class Supervised:
@@ -83,8 +84,15 @@ class Supervised:
             raise ApplicationError("That question has been answered; it waits for another now.", type="NotWaiting")
         if self._resolution is not None:
             raise ApplicationError("Somebody else has just answered.", type="NotWaiting")
+        if (resolution.changes or resolution.results) and self.is_ending:
+            raise ApplicationError("It ends after this: it can only be tried as it is, or given up.", type="BadAnswer")
         if trouble := bad_answer(self.job, resolution):
             raise ApplicationError(trouble, type="BadAnswer")
+
+    @property
+    def is_ending(self) -> bool:
+        """Nothing but undoing is left to do: what is to be otherwise would never be."""
+        return workflow.cancellation_reason() is not None
 
     def enter(self, state: JobState) -> None:
         """Go to `state`, and let everybody see it."""
@@ -184,10 +192,10 @@ class Supervised:
         if not by_effect:
             course = Course.ATTEMPT if answer.changes or failure.cause in NEEDS_A_NEW_ATTEMPT else Course.AGAIN
         self.note_answer(answer, failure, step, course)
-        if course is Course.ATTEMPT:
-            raise Resubmit(answer)
         if by_effect:
-            self.take(answer)
+            self.take(answer)  # at once: before there is another attempt somebody may answer once more
+        if course is Course.ATTEMPT:
+            raise Resubmit(answer, taken=by_effect)
 
     def take(self, answer: Resolution) -> None:
         """What the operator wants otherwise from now on."""

@@ -8,7 +8,7 @@ from howdah.activities.schedulers.records import Found
 from howdah.activities.schedulers.slurm_accounting import in_accounting
 from howdah.activities.schedulers.slurm_limits import details
 from howdah.activities.schedulers.slurm_states import FINAL, STATES, code_and_signal, witness
-from howdah.activities.schedulers.slurm_words import words_in_log
+from howdah.activities.schedulers.slurm_words import left_by_the_wrapper, words_in_log
 from howdah.models.batch import BatchState, Sighting, Witness
 from howdah.models.causes import FailureCause
 from howdah.models.job import Attempt
@@ -55,17 +55,21 @@ def _sighting(attempt: Attempt, rows: list[Row], found: Found, closely: bool) ->
     queue = _with_exit_code(row, known) if row else _as_witness(known)
     nodes = known.get("NodeList") or (row.nodes if row else "")
     start = None if _is_past("start", key, known, found) else start
+    past = _is_past("end", key, known, found)
+    log = found.text("log", key) or found.text("told", key)
     native_id = known.get("JobId") or claimed_by or _noted_id(key, found)
+    left = left_by_the_wrapper(log, native_id) if start is None else None
     accounting = in_accounting(key, native_id, found, begun=start is not None)
     return Sighting(
         key=key,
         claimed_by=claimed_by,
         start=start,
-        end=None if _is_past("end", key, known, found) else found.end(key),
+        end=None if past else found.end(key),
         queue=_never_launched(queue, nodes, accounting) if start is None else queue,
         accounting=accounting,
-        words=words_in_log(found.text("log", key) or found.text("told", key)),
+        words=words_in_log(log) or (_left(native_id, left) if left else None),
         folder_exists=not found.of("gone", key),
+        past=past,
         looked_closely=closely,
         stderr_tail=found.text("stderr", key).rstrip("\n")[-8192:],
         details=details(attempt, known, found),
@@ -111,6 +115,16 @@ def _as_witness(known: dict[str, str]) -> Witness | None:
         known["JobState"], native_id=known["JobId"], reason=known.get("Reason", ""), exit_code=code, signal=signal
     )
     return said if said.state.is_final else said.model_copy(update={"exit_code": None, "signal": None})
+
+
+def _leaving(queue: Witness | None, left: int | None) -> Witness | None:
+    if queue is None or queue.state is not BatchState.FAILED or left is None:
+        return queue
+    return queue.model_copy(update={"exit_code": left})
+
+
+def _left(native_id: str | None, code: int) -> Witness:
+    return Witness(state=BatchState.FAILED, native_id=native_id, word=f"exit code {code}", exit_code=code)
 
 
 def _with_exit_code(row: Row, known: dict[str, str]) -> Witness:

@@ -145,6 +145,12 @@ def words_in_log(log: str) -> Witness | None:
     return next((witness for witness in ends if witness.cause), None) or next(iter(ends or told), None)
 
 
+def left_by_the_wrapper(log: str, native_id: str | None) -> int | None:
+    """The exit code with which our script left before it began anything: of this job, not of a duplicate."""
+    found = re.findall(r"^howdah leaves (\d+) (\d{3})$", log, re.MULTILINE)
+    return next((int(code) for who, code in reversed(found) if who == native_id), None)
+
+
 def _read(line: str) -> Witness | None:
     if line.startswith("howdah "):
         return None

@@ -4,19 +4,21 @@
 #   215  cancelled before it began
 h=$folder/.howdah
 note() { printf '%s\n' "$2" >"$h/.$1.$$" && mv -f "$h/.$1.$$" "$h/$1"; }
+# A scheduler forgets exit codes; the log, which duplicates write to as well, does not.
+leave() { echo "howdah leaves $me $1"; exit "$1"; }
 
-cd "$folder" || exit 214
+cd "$folder" || leave 214
 owner=
 IFS= read -r owner <"$h/key"
-[ "$owner" = "$key" ] || exit 214
+[ "$owner" = "$key" ] || leave 214
 
 # A symlink is made atomically on every file system, and says whose it is.
 ln -s "$me" "$h/claim" 2>/dev/null
-[ "$(readlink "$h/claim")" = "$me" ] || exit 213
+[ "$(readlink "$h/claim")" = "$me" ] || leave 213
 take_turn
-[ -e "$h/cancel" ] && exit 215
+[ -e "$h/cancel" ] && leave 215
 # A controller that lost its last seconds may start a job of the same id again, which has begun or even ended already.
-ln -s "$me" "$h/begun.${SLURM_RESTART_COUNT:-0}" 2>/dev/null || exit 213
+ln -s "$me" "$h/begun.${SLURM_RESTART_COUNT:-0}" 2>/dev/null || leave 213
 
 pid=
 early=

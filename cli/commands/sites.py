@@ -89,11 +89,11 @@ async def resume(view: View, name: Name) -> ExitCode:
     """End a pause. Whatever is out of order at the site is tried at once, paused or not."""
     from howdah.cli.connecting import connect_and_tell
     from howdah.cli.site_pausing import resume as resume_site
-    from howdah.config import find_site, load_sites
+    from howdah.cli.site_pausing import site_to_resume
 
-    site = find_site(name, load_sites())
+    site = await site_to_resume(name)
     connection = await connect_and_tell(view)
-    view.show(await resume_site(connection.client, site.name))
+    view.show(await resume_site(connection.client, site))
     return ExitCode.DONE
 
 

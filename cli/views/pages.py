@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from howdah.cli import answers
+from howdah.cli.judged import JobsListed
 from howdah.cli.views.experiments import ExperimentTable
 from howdah.cli.views.proof import proof_page
 from howdah.cli.views.screen import screen
@@ -131,21 +132,23 @@ def _(answer: answers.SiteChecked) -> RenderableType:
 
 
 @page.register
-def _(answer: answers.JobsListed) -> RenderableType:
+def _(answer: JobsListed) -> RenderableType:
     parts: list[RenderableType] = []
     if answer.jobs:
-        table = _table("site", "batch job", "state", "whose", "experiment", "for", "")
+        table = _table("site", "batch job", "state", "whose", "for", "experiment")
+        notes = []
         for row in answer.jobs:
             age = human_duration(timedelta(seconds=row.age)) if row.age is not None else ""
-            about = "; ".join(filter(None, [row.why, "cancelled, seen gone" if row.gone else row.left]))
             whose = row.verdict.replace("_", " ")
-            table.add_row(row.site, row.native_id, row.state, whose, row.experiment or row.key, age, about)
-        parts.append(table)
+            table.add_row(row.site, row.native_id, row.state, whose, age, row.experiment or row.key)
+            if about := "; ".join(filter(None, [row.why, "cancelled, seen gone" if row.gone else row.left])):
+                notes.append(Text(f"{row.native_id}: {about}"))
+        parts += [table, *notes]
     if answer.missing:
-        table = _table("site", "missing", "experiment", "believes", "")
+        table = _table("site", "missing", "believed to be", "experiment")
         for one in answer.missing:
-            table.add_row(one.site, one.native_id or one.key, one.experiment, one.state, one.why)
-        parts.append(table)
+            table.add_row(one.site, one.native_id or one.key, one.state, one.experiment)
+        parts += [table, *(Text(why) for why in sorted({one.why for one in answer.missing}))]
     parts += [Text(f"{site} was not looked at: {why}", style="yellow") for site, why in answer.unasked.items()]
     return Group(*parts) if parts else Text("Nothing.")
 

@@ -193,6 +193,8 @@ def _warnings(progress: Progress) -> Iterator[Text]:
         yield Text(f"warning: {warning}", style="yellow")
     if more := len(progress.warnings) - 5:
         yield from [Text(f"and {more} more warnings: howdah show {progress.id} --json", style="yellow")] * (more > 0)
+    if progress.state is JobState.CLEANUP_FAILED:
+        yield _hint(f"see what is still there: howdah job list --site {progress.site} --orphans")
 
 
 def _places(overview: Overview) -> Table:

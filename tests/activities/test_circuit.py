@@ -104,3 +104,10 @@ def test_what_worked_only_for_a_moment_begins_with_a_longer_pause(worked: float,
     circuit.failed(AWAY, now=200.0 + worked, at=THEN)
     assert not circuit.may_try(200.0 + worked + pause - 0.1)
     assert circuit.may_try(200.0 + worked + pause)
+
+
+def test_words_that_are_no_unicode_can_be_told_at_the_desk_all_the_same() -> None:
+    circuit = Circuit(Part.LOGIN, EVEN)
+    circuit.failed(ShellBroken("It said: Gr\udcfc\udcdfe.", hint="mend \udcff"), now=1.0, at=THEN)
+    assert circuit.trouble is not None
+    assert "Gr\ufffd\ufffde" in circuit.trouble.model_dump_json()

@@ -48,6 +48,20 @@ async def test_a_folder_is_made_once_and_found_again(shell: Shell, site: ForkSit
     assert path_of(made).stat().st_mode & 0o077 == 0, "nobody else may look into it"
 
 
+async def test_a_folder_says_who_made_it_also_when_the_first_try_was_cut_off(shell: Shell, site: ForkSite) -> None:
+    attempt = attempt_at(site.name, origin="ours-1")
+    made = attempt.at((await shell.ask(folder.make(attempt, site))).folder)
+    origin = path_of(made) / ".howdah" / "origin"
+    assert origin.read_text() == f"ours-1 {attempt.job.experiment}\n"
+    origin.unlink()
+    await shell.ask(folder.make(attempt, site))
+    assert origin.read_text() == f"ours-1 {attempt.job.experiment}\n"
+
+
+async def test_who_does_not_know_his_origin_claims_none(made: Attempt) -> None:
+    assert not (path_of(made) / ".howdah" / "origin").exists()
+
+
 async def test_a_folder_of_another_job_is_refused(shell: Shell, site: ForkSite, made: Attempt) -> None:
     (path_of(made) / ".howdah" / "key").write_text("another\n")
     with pytest.raises(DataError, match="belongs to another job"):

@@ -30,13 +30,18 @@ class Site:
         self.at_once = 0
         self.most_at_once = 0
         self.is_mended = False
+        self.begun = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.answers.set()
         self._tried = asyncio.Condition()
 
     async def probe(self, part: Part) -> None:
         self.tries.append(part)
+        self.begun.set()
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(0)
+        await self.answers.wait()
         self.at_once -= 1
         async with self._tried:
             self._tried.notify_all()
@@ -342,7 +347,7 @@ FULL = DataError("No room for mesh.dat.", cause=FailureCause.QUOTA)
 
 
 async def test_a_file_too_big_is_its_jobs_own_trouble_when_a_small_one_can_be_stored(gate: Gate, site: Site) -> None:
-    blamed = await gate.blamed(FULL, LOGIN, SCRATCH)
+    blamed = await gate.blamed(FULL, LOGIN, SCRATCH, by="step")
     assert blamed is FULL
     assert blamed.part is None
     assert gate.troubles == ()
@@ -352,7 +357,7 @@ async def test_a_file_too_big_is_its_jobs_own_trouble_when_a_small_one_can_be_st
 async def test_a_full_disk_is_everybodys_trouble_and_looked_at_once(gate: Gate, site: Site) -> None:
     site.broken[SCRATCH] = SiteError("Not even 1M.", cause=FailureCause.QUOTA, part=SCRATCH)
     gate.told(SiteState(site="cluster", pause=PAUSE))  # so that the prober keeps still
-    found = await asyncio.gather(*(gate.blamed(FULL, LOGIN, SCRATCH) for _ in range(100)))
+    found = await asyncio.gather(*(gate.blamed(FULL, LOGIN, SCRATCH, by="step") for _ in range(100)))
     assert {error.part for error in found} == {SCRATCH}
     assert all(error.retry_after for error in found)
     assert site.tries == [SCRATCH]
@@ -361,18 +366,97 @@ async def test_a_full_disk_is_everybodys_trouble_and_looked_at_once(gate: Gate, 
 
 async def test_a_scratch_that_cannot_be_asked_leaves_the_question_open(gate: Gate, site: Site) -> None:
     site.broken[SCRATCH] = OutcomeUnknown("The connection was lost.")
-    blamed = await gate.blamed(FULL, LOGIN, SCRATCH)
+    blamed = await gate.blamed(FULL, LOGIN, SCRATCH, by="step")
     assert blamed.transient
     assert gate.troubles == ()
 
 
 async def test_trouble_of_one_job_shuts_no_gate(gate: Gate, site: Site) -> None:
     error = DataError("input.dat is not there.", cause=FailureCause.INPUT_MISSING)
-    assert await gate.blamed(error, LOGIN, SCRATCH) is error
+    assert await gate.blamed(error, LOGIN, SCRATCH, by="step") is error
     assert site.tries == []
     assert gate.troubles == ()
 
 
 async def test_who_was_asked_to_stay_away_longer_does(gate: Gate) -> None:
     lost = OutcomeUnknown("The answer was lost.", retry_after=30, part=SCHEDULER)
-    assert (await gate.blamed(lost, LOGIN, SCHEDULER)).retry_after == 30
+    assert (await gate.blamed(lost, LOGIN, SCHEDULER, by="step")).retry_after == 30
+
+
+async def test_who_tells_late_of_a_lost_way_does_not_shut_the_gate_again(gate: Gate, site: Site) -> None:
+    error = away(LOGIN)
+    shut(gate, site, error)
+    site.broken.clear()
+    await gate.passing(LOGIN)
+    blamed = await gate.blamed(error, LOGIN, by="step")
+    assert blamed.part is LOGIN, "so it comes back soon"
+    assert gate.troubles == ()
+
+
+async def test_who_blames_a_scheduler_that_answers_all_others_is_to_blame_himself(gate: Gate, site: Site) -> None:
+    def refused() -> SiteError:
+        return SiteError("sbatch is not there.", cause=FailureCause.CONFIGURATION, part=SCHEDULER)
+
+    tries = 0
+    while (await gate.blamed(refused(), LOGIN, SCHEDULER, by="poor job")).part is SCHEDULER:
+        tries += 1
+        await gate.passing(SCHEDULER)
+    assert tries == 5, "it may have been about to come back; then an operator is asked"
+    assert gate.troubles == ()
+    assert (await gate.blamed(refused(), LOGIN, SCHEDULER, by="another")).part is SCHEDULER
+
+
+async def test_a_scheduler_that_stays_away_is_never_taken_for_the_trouble_of_one_job(gate: Gate, site: Site) -> None:
+    shut(gate, site, away(SCHEDULER))
+    for _ in range(20):
+        assert (await gate.blamed(away(SCHEDULER), LOGIN, SCHEDULER, by="job")).part is SCHEDULER
+
+
+async def test_trouble_that_only_a_person_has_met_is_tried_and_forgotten_like_any_other(
+    build: Build, site: Site
+) -> None:
+    gate = build(interest=0.0)
+
+    async def check() -> None:
+        raise CredentialsRefused("Permission denied.")
+
+    with pytest.raises(CredentialsRefused):
+        await gate.asked_by_a_person(check())
+    prober = gate._prober
+    assert prober is not None
+    await prober
+    assert gate.troubles == ()
+
+
+async def test_nothing_is_tried_after_the_end_whatever_fails_then(gate: Gate, site: Site) -> None:
+    await gate.close()
+    gate.failed(away())
+    assert gate._prober is None
+
+
+async def test_a_person_who_says_resume_during_a_try_has_another_one_at_once(build: Build, site: Site) -> None:
+    gate = build(Pace(first=0.0, longest=3600, unwelcome=3600, very_unwelcome=3600, settle=0.0))
+    gate.told(SiteState(site="cluster"))
+    site.answers.clear()
+    site.broken[LOGIN] = CredentialsRefused("no")
+    gate.failed(away())
+    step, _ = await waiting(gate, LOGIN)
+    await site.begun.wait()
+    gate.told(SiteState(site="cluster", resumed=1))
+    site.answers.set()
+    await site.tried(2)
+    site.broken.clear()
+    gate.told(SiteState(site="cluster", resumed=2))
+    await step
+
+
+async def test_a_try_that_was_begun_before_somebody_saw_it_work_shuts_nothing(gate: Gate, site: Site) -> None:
+    site.answers.clear()
+    shut(gate, site, away(SCHEDULER))
+    await site.begun.wait()
+    gate.works(SCHEDULER)
+    site.answers.set()
+    prober = gate._prober
+    assert prober is not None
+    await prober
+    assert gate.troubles == ()

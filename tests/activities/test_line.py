@@ -167,3 +167,64 @@ async def test_other_trouble_of_the_first_is_its_own() -> None:
         await first
     with pytest.raises(SiteUnreachable):
         await second
+
+
+async def test_a_line_for_which_there_are_no_chairs_is_not_closed_for_ever() -> None:
+    site = Site(slots=0)
+    steps = Steps(site, Line(first=0.0, longest=0.0), chairs=0)
+    for name in "ab":
+        with pytest.raises(NoSlot):
+            await (await steps.begin(name))
+    site.slots = 1
+    assert await (await steps.begin("c")) == "c"
+    assert site.asked == ["a", "b", "c"]
+    assert not steps.line._queues
+
+
+async def test_who_comes_to_an_empty_line_asks_only_when_a_question_is_due() -> None:
+    site = Site(slots=0)
+    steps = Steps(site, Line(first=LONG), chairs=0)
+    for name in "abc":
+        with pytest.raises(NoSlot):
+            await (await steps.begin(name))
+    assert site.asked == ["a"]
+    site.slots = 1
+    steps.line.freed()
+    assert await (await steps.begin("d")) == "d"
+
+
+async def test_fifty_refused_at_the_same_time_count_for_one() -> None:
+    site = Site(slots=0)
+    line = Line(first=LONG, longest=LONG * 100)
+    steps = Steps(site, line, chairs=50)
+    answers, all_asked = asyncio.Event(), asyncio.Barrier(51)
+
+    async def ask() -> str:
+        await all_asked.wait()
+        await answers.wait()
+        return await site.submit("a")
+
+    waiting = [
+        asyncio.create_task(line.turn("debug", ask, tell=lambda _: None, seat=steps.chairs.seat())) for _ in range(50)
+    ]
+    await all_asked.wait()
+    answers.set()
+    await site.was_asked(50)
+    await asyncio.sleep(0)
+    (queue,) = line._queues.values()
+    assert (len(queue.places), queue.refused, queue.pause) == (50, 1, LONG * 1.5)
+    for step in waiting:
+        step.cancel()
+
+
+async def test_who_leaves_from_behind_makes_nobody_ask() -> None:
+    site = Site(slots=0)
+    steps = Steps(site, Line(first=LONG))
+    first, second, third = [await steps.begin(name) for name in "abc"]
+    second.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert steps.told["c"].reason == "The site is full. 1 ahead in line."
+    assert site.asked == ["a"]
+    for step in (first, third):
+        step.cancel()

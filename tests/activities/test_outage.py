@@ -6,21 +6,23 @@ import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from howdah.activities import folder
+from howdah.activities import folder, line
 from howdah.activities.circuit import Pace
+from howdah.activities.schedulers import Question
 from howdah.activities.schedulers.fork import Fork
 from howdah.activities.transports.local import LocalTransport
 from howdah.activities.transports.ssh import SshTransport
 from howdah.activities.transports.ssh_login import Timing
-from howdah.errors import SiteError
+from howdah.errors import NoSlot, SiteError, SiteUnreachable
 from howdah.models.answers import Nothing
 from howdah.models.causes import FailureCause
 from howdah.models.desk import Part
-from howdah.models.job import Watch
+from howdah.models.job import BatchJob, Watch
 from howdah.models.sites import ForkSite
 from howdah.models.states import BatchState
 from howdah.testing.jobs import attempt_at
@@ -232,7 +234,10 @@ async def test_a_look_for_room_leaves_nothing_behind(tmp_path: Path, build: Buil
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-async def test_a_site_without_a_slot_is_asked_again_when_a_job_has_ended(tmp_path: Path, build: Build) -> None:
+async def test_a_site_without_a_slot_is_asked_again_when_a_job_has_ended(
+    tmp_path: Path, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line, "SOON", 0.05)
     stand = build(submitted=1)
     jobs = await stand.prepared(2, f"until [ -e {tmp_path}/over ]; do sleep 0.02; done")
     await stand.steps.submit(jobs[0])
@@ -242,6 +247,46 @@ async def test_a_site_without_a_slot_is_asked_again_when_a_job_has_ended(tmp_pat
     (tmp_path / "over").touch()
     assert (await first).state is BatchState.COMPLETED
     assert (await second).native_id
+
+
+async def test_a_submission_that_is_cancelled_and_finds_no_slot_does_not_stand_in_line(
+    tmp_path: Path, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = build()
+    (attempt,) = await stand.prepared(1)
+
+    def refused(_: str) -> BatchJob:
+        raise NoSlot("The site is full.")
+
+    script = f": >{tmp_path}/asked; until [ -e {tmp_path}/over ]; do sleep 0.02; done"
+    monkeypatch.setattr(stand.steps.scheduler, "submit", lambda _: Question(script, refused))
+    submitting = asyncio.ensure_future(stand.steps.submit(attempt))
+    await wait_for(tmp_path / "asked")
+    submitting.cancel()
+    (tmp_path / "over").touch()
+    await asyncio.wait([submitting])
+    assert submitting.cancelled()
+    assert not stand.steps.line._queues
+
+
+async def test_a_cancel_that_the_site_never_heard_comes_again_before_the_scheduler_is_back(
+    tmp_path: Path, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand = build(pace=NEVER)
+    (attempt,) = await stand.prepared(1)
+    stand.gate.failed(SiteError("No answer.", cause=FailureCause.SITE_UNREACHABLE, part=Part.SCHEDULER))
+    ask, unheard = stand.shell.ask, [SiteUnreachable("There was no free session.")]
+
+    async def once_unheard(question: Question[Any]) -> Any:
+        if unheard:
+            raise unheard.pop()
+        return await ask(question)
+
+    monkeypatch.setattr(stand.shell, "ask", once_unheard)
+    cancelling = asyncio.create_task(again(stand.steps.cancel, attempt))
+    await wait_for(Path(attempt.folder or "") / ".howdah" / "cancel")
+    stand.gate.works(Part.SCHEDULER)
+    await cancelling
 
 
 async def test_a_tombstone_is_laid_while_the_scheduler_gives_no_answer(tmp_path: Path, build: Build) -> None:

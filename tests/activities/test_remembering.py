@@ -1,6 +1,6 @@
 """A scheduler that forgets a job at once: what it told before counts, and nothing else is made of it."""
 
-from howdah.activities.remembering import remembered, wants_explaining
+from howdah.activities.remembering import Ends, remembered, wants_explaining
 from howdah.models.batch import EndRecord, Sighting, Witness
 from howdah.models.causes import FailureCause
 from howdah.models.states import BatchState
@@ -44,3 +44,14 @@ def test_only_a_bad_end_of_which_the_job_itself_told_nothing_wants_explaining() 
     assert not wants_explaining(seen(BARE, end=EndRecord(exit_code=1, started=1, ended=2)))
     assert not wants_explaining(seen(Witness(state=BatchState.COMPLETED, native_id="7", word="COMPLETED")))
     assert not wants_explaining(seen(WAITS))
+
+
+def test_a_bounded_number_of_ends_is_kept_and_none_after_it_was_told() -> None:
+    ends = Ends(most=2)
+    for name in "abc":
+        ends.put(Sighting(key=name, queue=FAILED))
+    assert len(ends) == 2
+    assert ends.put(Sighting(key="a")).queue is None
+    assert ends.put(Sighting(key="c")).queue == FAILED
+    ends.told("c")
+    assert ends.put(Sighting(key="c")).queue is None

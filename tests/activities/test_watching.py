@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import pytest
 
-from howdah.activities import watching
+from howdah.activities import evidence, watching
 from howdah.activities.circuit import Pace
 from howdah.activities.gate import Gate
 from howdah.activities.schedulers import Question
 from howdah.activities.watching import SiteWatch
-from howdah.errors import CredentialsRefused, Rejected, SiteError, SiteUnreachable
+from howdah.errors import CredentialsRefused, OutcomeUnknown, Rejected, SiteError, SiteUnreachable
 from howdah.models.answers import Check
 from howdah.models.batch import BatchStatus, EndRecord, Sighting, StartRecord, Witness
 from howdah.models.causes import FailureCause
@@ -195,6 +196,64 @@ async def test_a_job_that_cannot_be_looked_at_closely_does_not_silence_the_other
     assert (await site.change(sound)).state is BatchState.RUNNING
     assert not waiting.done()
     waiting.cancel()
+
+
+async def test_an_end_that_was_seen_is_told_at_last_though_the_accounting_cannot_be_asked(
+    site: SiteWatch, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "PATIENCE", 0.05)
+
+    def answer(keys: list[str], closely: bool) -> dict[str, Sighting]:
+        if closely:
+            raise OutcomeUnknown("A command at the site did not end within 120 s.")
+        return {key: done(key, code=3) for key in keys}
+
+    scheduler.answer = answer
+    status = await site.change(watch(BatchState.RUNNING))
+    assert (status.state, status.exit_code) == (BatchState.FAILED, 3)
+
+
+async def test_a_close_look_that_is_refused_for_long_reaches_the_operator_though_looks_from_afar_succeed(
+    site: SiteWatch, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "PATIENCE", 0.05)
+
+    def answer(keys: list[str], closely: bool) -> dict[str, Sighting]:
+        if closely:
+            raise Rejected("You may not ask the accounting.")
+        return {}
+
+    scheduler.answer = answer
+    with pytest.raises(Rejected):
+        await site.change(watch())
+
+
+async def test_one_job_that_we_fail_to_judge_neither_silences_the_others_nor_ends_the_looks(
+    site: SiteWatch, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison, sound = watch(), watch()
+    monkeypatch.setattr(watching, "PATIENCE", 0.05)
+
+    def decide(sighting: Sighting, **how: Any) -> BatchStatus:
+        if sighting.key == poison.attempt.key:
+            raise ValueError("a bug")
+        return evidence.decide(sighting, **how)
+
+    monkeypatch.setattr(watching, "decide", decide)
+    failing = asyncio.create_task(site.change(poison))
+    assert (await site.change(sound)).state is BatchState.RUNNING
+    with pytest.raises(SiteError, match="ValueError: a bug"):
+        await failing
+
+
+async def test_ends_that_were_told_are_not_kept(site: SiteWatch, scheduler: FakeScheduler) -> None:
+    scheduler.answer = lambda keys, closely: {
+        key: Sighting(key=key, queue=Witness(state=BatchState.COMPLETED, native_id="1", word="COMPLETED"))
+        for key in keys
+    }
+    monitors = [asyncio.create_task(site.change(watch(until_end=True))) for _ in range(30)]
+    assert {status.state for status in await asyncio.gather(*monitors)} == {BatchState.COMPLETED}
+    assert len(site._ends) == 0
 
 
 async def test_a_job_that_nobody_knows_is_lost_after_the_grace(site: SiteWatch, scheduler: FakeScheduler) -> None:

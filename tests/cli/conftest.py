@@ -1,6 +1,6 @@
 """A project folder of its own for every test, and the program as a function."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -63,10 +63,18 @@ def howdah(project: Path, capsys: pytest.CaptureFixture[str]) -> Howdah:
 
 
 @pytest.fixture
-async def stage(project: Path, howdah: Howdah, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+def server(tmp_path: Path) -> Iterator[PrivateTemporal]:
+    """Of each test's own. Where tests do not mind the experiments of others, their module has one for all."""
     folder = tmp_path / "temporal"
     folder.mkdir()
     with PrivateTemporal(folder) as server:
-        monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
-        async with staged(project, howdah) as stage:
-            yield stage
+        yield server
+
+
+@pytest.fixture
+async def stage(
+    project: Path, howdah: Howdah, server: PrivateTemporal, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Stage]:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", server.address)
+    async with staged(project, howdah) as stage:
+        yield stage

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -44,7 +44,8 @@ from tests.cli.answer import Answer, Howdah
 
 class TalkingSite(FakeSite):
     """A site that also answers questions. `printed` is what the job's standard output holds, a chunk a question,
-    `rows` what it runs under our names; of what is sought it has no `nowhere`. `asked` is called before it tells."""
+    `rows` what it runs under our names; of what is sought it has no `nowhere`. Before it tells, `when_asked` and
+    `when_sought` are called."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,17 +56,22 @@ class TalkingSite(FakeSite):
         self.removed: list[RemoveOrphans] = []
         self.keeps: dict[str, str] = {}
         """Keys of orphans that do not go, and why."""
-        self.asked: Callable[[], None] = lambda: None
+        self.when_asked: Callable[[], None] = lambda: None
+        self.when_sought: Callable[[], Awaitable[None]] = self._at_once
+
+    async def _at_once(self) -> None:
+        return
 
     @carries_out(questions.jobs)
     async def jobs(self, _: LookForJobs) -> BatchRows:
-        self.asked()
+        self.when_asked()
         if "jobs" in self.fails:
             raise self.fails["jobs"]
         return BatchRows(rows=tuple(self.rows))
 
     @carries_out(questions.seek)
     async def seek(self, ask: Seek) -> Sought:
+        await self.when_sought()
         return Sought(missing=tuple(attempt.key for attempt in ask.attempts if attempt.key in self.nowhere))
 
     @carries_out(questions.remove_orphans)

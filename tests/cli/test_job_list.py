@@ -12,6 +12,7 @@ from howdah.cli.errors import ExitCode
 from howdah.errors import SiteUnreachable
 from howdah.models.answers import BatchRow
 from howdah.models.batch import BatchStatus
+from howdah.models.causes import FailureCause
 from howdah.models.states import BatchState, JobState
 from howdah.workers.origin import origin_of
 from tests.cli.stage import Stage
@@ -34,12 +35,12 @@ async def running(stage: Stage) -> str:
     return experiment
 
 
-async def row_of(stage: Stage, experiment: str, **changes: Any) -> BatchRow:
+async def row_of(stage: Stage, id_: str, **changes: Any) -> BatchRow:
     """The batch job of its latest attempt, as a site that made its folder tells it."""
-    shown = (await stage.howdah("show", experiment, "--json")).json
+    shown = (await stage.howdah("show", id_, "--json")).json
     attempt = shown["attempts"][-1]
     told = {"native_id": attempt["native_id"], "key": attempt["key"], "folder": attempt["folder"], "marked": True}
-    told |= {"state": BatchState.QUEUED, "origin": await origin_of(stage.client), "experiment": experiment, "age": 9}
+    told |= {"state": BatchState.QUEUED, "origin": await origin_of(stage.client), "experiment": id_, "age": 9}
     return BatchRow.model_validate({**told, **changes})
 
 
@@ -120,8 +121,7 @@ async def test_an_old_folder_without_an_origin_is_known_while_its_experiment_run
 
 
 async def test_an_attempt_that_an_experiment_has_seen_gone_is_an_orphan_when_it_is_there(stage: Stage) -> None:
-    failed = BatchStatus(state=BatchState.FAILED, exit_code=1)
-    stage.site.tell(failed)
+    stage.site.tell(BatchStatus(state=BatchState.FAILED, exit_code=1, cause=FailureCause.PROGRAM_EXIT))
     experiment = await stage.start()
     await stage.ended(experiment)
     first = await row_of(stage, experiment)
@@ -145,7 +145,7 @@ async def test_a_job_that_ends_while_we_look_is_no_orphan(stage: Stage) -> None:
         if len(looks) == 2:
             stage.site.rows = []
 
-    stage.site.asked = gone_at_the_second_look
+    stage.site.when_asked = gone_at_the_second_look
     told = await job_list(stage, "--orphans", "--json")
     assert (told.code, told.json["jobs"]) == (ExitCode.DONE, [])
     assert len(looks) == 2
@@ -169,12 +169,16 @@ async def test_an_experiment_that_goes_on_while_we_look_misses_nothing(stage: St
     attempt = (await stage.howdah("show", experiment, "--json")).json["attempts"][-1]
     stage.site.nowhere = {attempt["key"]}
     stage.site.tell(DONE)
-    stage.site.asked = stage.site.release["monitor"].set
+    sought: list[str] = []
+
+    async def it_ends_meanwhile() -> None:
+        sought.append(experiment)
+        stage.site.release["monitor"].set()
+        await stage.ended(experiment)
+
+    stage.site.when_sought = it_ends_meanwhile
     told = await job_list(stage, "--orphans", "--json")
-    await stage.ended(experiment)
-    again = await job_list(stage, "--orphans", "--json")
-    assert (again.code, again.json["missing"]) == (ExitCode.DONE, [])
-    assert told.code in (ExitCode.DONE, ExitCode.FAILED), "whether it was over by then is a matter of luck"
+    assert (told.code, told.json["missing"], sought) == (ExitCode.DONE, [], [experiment])
 
 
 async def test_a_site_that_does_not_answer_is_told_and_ends_with_3(stage: Stage) -> None:
@@ -188,6 +192,14 @@ async def test_without_a_site_all_that_are_served_are_looked_at_and_the_others_n
     told = await stage.howdah("job", "list")
     assert told.code == ExitCode.DONE
     assert "local" in told.err and stage.site.name not in told.err
+
+
+async def test_when_nobody_serves_any_site_nothing_is_called_in_order(stage: Stage) -> None:
+    await stage.without_workers()
+    (stage.project / "sites.toml").write_text("")
+    told = await stage.howdah("job", "list", "--orphans")
+    assert told.code == ExitCode.UNREACHABLE
+    assert "howdah worker start" in told.err
 
 
 async def test_cancel_goes_with_orphans_only(stage: Stage) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from howdah.cli.answers import Verdict
+from howdah.cli.judged import Verdict
 from howdah.cli.judging import MAY_HAVE_ONE, Running, Standing, expected, experiment_of, is_expected, judge, unmatched
 from howdah.models.answers import BatchRow
 from howdah.models.job import attempt_key

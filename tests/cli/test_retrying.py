@@ -1,19 +1,29 @@
 """What `howdah retry` does again, what it leaves as it is, and what it refuses."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from howdah.cli.errors import ExitCode
 from howdah.errors import DataError, Rejected
 from howdah.models.batch import BatchStatus
 from howdah.models.causes import FailureCause
 from howdah.models.states import BatchState, JobState
+from howdah.testing.temporal import PrivateTemporal
 from tests.cli.stage import Stage
 
 DONE = BatchStatus(state=BatchState.COMPLETED, exit_code=0)
 NODE = BatchStatus(state=BatchState.FAILED, cause=FailureCause.NODE_FAILURE, message="The node failed.")
 MISSING = DataError("No file matches.", cause=FailureCause.OUTPUT_MISSING)
 FULL = DataError("No room at home.", cause=FailureCause.QUOTA)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateTemporal]:
+    with PrivateTemporal(tmp_path_factory.mktemp("temporal")) as server:
+        yield server
 
 
 async def failed_without_output(stage: Stage) -> str:
@@ -158,3 +168,47 @@ async def test_wrong_settings_are_told_like_those_of_a_fresh_experiment(stage: S
     nowhere = await stage.howdah("retry", experiment, "--set", "results=/dev/null/nowhere", "--json")
     assert nowhere.code == ExitCode.USAGE
     assert (await stage.howdah("retry", experiment)).code == ExitCode.DONE
+
+
+async def test_what_was_terminated_takes_no_answer_but_another_run(stage: Stage) -> None:
+    stage.site.tell(NODE)
+    pauses = await stage.start("--set", "retry.backoff=1h")
+    while not (await stage.howdah("show", pauses, "--json")).json["next_attempt"]:
+        continue
+    stage.site.fails["submit"] = Rejected("Invalid queue")
+    waits = await stage.start()
+    await stage.until(waits, JobState.WAITING)
+    stage.site.fails.clear()
+    stage.site.tell(DONE, DONE)
+    for experiment in (pauses, waits):
+        await stage.handle(experiment).terminate()
+        shown = (await stage.howdah("show", experiment, "--json")).json
+        assert (shown["state"], shown["waiting"], shown["next_attempt"]) == ("cleanup_failed", None, None)
+        told = await stage.howdah("retry", experiment, "--json")
+        assert (told.code, told.json["message"]) == (ExitCode.DONE, f"a new attempt at {stage.site.name}")
+        assert (await stage.howdah("watch", experiment)).code == ExitCode.DONE
+
+
+async def test_what_was_terminated_is_not_run_again_by_who_does_not_know_its_batch_job(stage: Stage) -> None:
+    stage.site.holds.add("monitor")
+    experiment = await stage.start()
+    await stage.until(experiment, JobState.QUEUED)
+    await stage.without_workers()
+    await stage.handle(experiment).terminate()
+    told = await stage.howdah("retry", experiment, "--json")
+    assert told.code == ExitCode.FAILED
+    assert "cannot be asked" in told.error["message"]
+
+
+async def test_a_change_to_what_is_being_cancelled_is_refused_rather_than_forgotten(stage: Stage) -> None:
+    stage.site.holds.add("monitor")
+    experiment = await stage.start()
+    await stage.until(experiment, JobState.QUEUED)
+    stage.site.fails["cancel"] = Rejected("May not cancel.")
+    assert (await stage.howdah("cancel", experiment, "--no-wait")).code == ExitCode.DONE
+    await stage.until(experiment, JobState.WAITING)
+    refused = await stage.howdah("retry", experiment, "--set", "resources.nodes=2", "--json")
+    assert (refused.code, "It ends after this" in refused.error["message"]) == (ExitCode.FAILED, True)
+    stage.site.fails.clear()
+    assert (await stage.howdah("retry", experiment)).code == ExitCode.DONE
+    assert (await stage.howdah("cancel", experiment)).code == ExitCode.DONE

@@ -205,3 +205,16 @@ def test_resume_says_what_the_try_brought() -> None:
     assert "it will be tried soon: login refused" in resumed_words(before, before, before)
     assert resumed_words(paused, desk(), desk()).endswith("; resumed")
     assert resumed_words(None, desk(), desk()) == "was not paused"
+
+
+async def test_a_site_that_is_configured_no_more_can_still_be_resumed(stage: Stage) -> None:
+    sites = stage.project / "sites.toml"
+    sites.write_text(sites.read_text() + '[sites.old]\nkind = "fork"\nscratch = "/nowhere"\n')
+    assert (await stage.howdah("site", "pause", "old")).code == ExitCode.DONE
+    sites.write_text(sites.read_text().replace("sites.old", "sites.new"))
+    findings: dict[str, dict[str, str]] = {}
+    while "site old" not in findings:  # a server lists workflows a moment late
+        findings = {finding["name"]: finding for finding in (await stage.howdah("doctor", "--json")).json}
+    hint = findings["site old"]["hint"]
+    assert (await stage.howdah(*hint.split()[1:])).code == ExitCode.DONE
+    assert (await stage.howdah("site", "resume", "older")).code == ExitCode.USAGE

@@ -200,7 +200,8 @@ async def test_list_is_newest_first_and_narrowed_by_state_site_and_project(stage
     rows = (await stage.howdah("list", "--json")).json
     assert [row["id"] for row in rows] == [new, old]
     assert list(rows[0]) == [
-        *("id", "name", "state", "job_type", "site", "owner", "project", "created", "started", "ended")
+        *("id", "name", "state", "job_type", "site", "owner", "project", "created", "started", "ended"),
+        "next_attempt",
     ]
     for narrowed in (["--state", "succeeded"], ["--project", "lattice"]):
         assert [row["id"] for row in (await stage.howdah("list", "--json", *narrowed)).json] == [old]

@@ -42,11 +42,3 @@ def test_a_failure_is_told_right_though_the_clocks_are_hours_apart(odd_lab: Lab)
     shown = odd_lab.run("exit 137", code=1)
     assert (shown["failure"]["cause"], shown["attempts"][0]["exit_code"]) == ("program_signal", 137)
     assert odd_lab.began() == 1
-
-
-def test_a_cancelled_job_is_seen_gone_though_the_clocks_are_hours_apart(odd_lab: Lab) -> None:
-    id_ = odd_lab.start("sleep 300")
-    odd_lab.until(id_, lambda shown: bool(shown["state"] == "running"))
-    assert odd_lab.howdah("cancel", id_).code == 0
-    assert odd_lab.show(id_)["state"] == "cancelled"
-    assert odd_lab.cluster.slurm.run("squeue", "--noheader") == ""

@@ -41,6 +41,18 @@ def test_a_machine_without_a_connection_is_proved_as_far_as_that_goes(tmp_path: 
     assert list(tmp_path.glob("howdah-prove-*")) == []
 
 
+def test_what_did_not_leave_its_mark_in_the_ledger_is_lost_and_all_is_kept_to_look_at(tmp_path: Path) -> None:
+    asked = ("--scenario", "endings", "--jobs", "1", "--set", "command=date", "--json", "--yes")
+    done = howdah(tmp_path, "prove", "here", *asked)
+    assert done.returncode == 1, done
+    proof = json.loads(done.stdout)
+    assert "body of its last attempt did not come to its end" in proof["rows"][0]["lost"][0]
+    kept, (site, _, folder) = Path(proof["kept"][0]), proof["kept"][1].partition(":")
+    assert (kept / "state" / "howdah.db").exists()
+    assert site == "here"
+    assert (Path(folder) / "ledger").is_dir()
+
+
 def test_nothing_is_done_to_a_site_before_somebody_agrees(tmp_path: Path) -> None:
     done = howdah(tmp_path, "prove", "here")
     assert done.returncode == 2

@@ -3,7 +3,7 @@
 `python -m benchmarks.endings` does all of it at length; here is as much as has room in every run.
 """
 
-import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -29,10 +29,9 @@ def verdicts() -> dict[str, list[Verdict]]:
     if told := PrivateSlurm.missing(accounting=True):
         pytest.skip(told)
 
-    async def judge() -> list[list[Verdict]]:
-        return await asyncio.gather(*(judged(WORLDS[name], endings, within=240) for name, endings in FAST.items()))
-
-    return dict(zip(FAST, asyncio.run(judge()), strict=True))
+    with ThreadPoolExecutor(len(FAST)) as threads:
+        judging = {name: threads.submit(judged, WORLDS[name], endings, within=240) for name, endings in FAST.items()}
+    return {name: found.result() for name, found in judging.items()}
 
 
 @pytest.mark.parametrize("world", FAST)

@@ -90,6 +90,7 @@ TIME_LIMIT = Witness(state=S.FAILED, word="*** DUE TO TIME LIMIT ***", cause=C.W
             None,
         ),
         (seen(queue=witness("FAILED", reason="JobLaunchFailure")), S.FAILED, C.PROGRAM_EXIT, None),
+        (seen(queue=witness("FAILED", exit_code=1), started=False), S.FAILED, C.LAUNCH_FAILURE, None),
         (seen(queue=witness("FAILED", exit_code=213), started=False), S.LOST, C.LOST, 213),
         (seen(queue=witness("FAILED", exit_code=214), started=False), S.FAILED, C.CONFIGURATION, 214),
         (seen(queue=witness("FAILED", exit_code=215), started=False), S.CANCELLED, C.CANCELLED, 215),
@@ -170,6 +171,7 @@ def test_what_says_nothing_of_this_life_of_a_job_is_no_end_however_long_it_lasts
         (seen(queue="COMPLETED"), GRACE),
         (seen(queue="FAILED"), GRACE),
         (seen(queue="TIMEOUT"), SHORT_GRACE),
+        (seen(queue="FAILED", started=False), GRACE),
         (seen(queue="CANCELLED", started=False), SHORT_GRACE),
         (seen(record=143, signals=("TERM",)), SHORT_GRACE),
         (seen(record=3, queue="RUNNING"), GRACE),
@@ -189,6 +191,16 @@ def test_messages_are_plain_words() -> None:
     timed_out = decide(seen(queue="TIMEOUT"), missing_for=GRACE, walltime=walltime)
     assert timed_out.message == "The job ran into its walltime of 1m."
     assert decide(seen(queue="NODE_FAIL"), missing_for=GRACE).message == "The machine the job ran on, n1, failed."
+
+
+def test_a_job_that_ended_without_a_record_of_its_last_life_is_told_at_once() -> None:
+    """A look from afar sees the record of the life before, so no clock has run."""
+    for word, cause in (
+        ("CANCELLED", C.CANCELLED_OUTSIDE),
+        ("FAILED", C.LAUNCH_FAILURE),
+        ("NODE_FAIL", C.NODE_FAILURE),
+    ):
+        assert decide(seen(queue=word, started=False, past=True), missing_for=0).cause is cause
 
 
 def test_who_cancelled_a_job_is_told_if_anybody_knows() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from howdah.activities.evidence import decide
 from howdah.activities.schedulers.records import Found
 from howdah.activities.schedulers.slurm_sightings import rows_by_name, sightings
 from howdah.activities.schedulers.slurm_states import STATES, code_and_signal, from_sacct, wait_status, witness
@@ -330,11 +331,21 @@ def life(start: int, end: int, now: int, *log: str) -> Sighting:
 
 def test_records_of_an_earlier_life_of_a_job_are_no_records() -> None:
     past = life(0, 0, 1)
-    assert (past.start, past.end, past.claimed_by) == (None, None, "6")
+    assert (past.start, past.end, past.past, past.claimed_by) == (None, None, True, "6")
     present = life(1, 1, 1)
     assert present.start and present.start.restarts == 1 and present.end
     half = life(1, 0, 1)
     assert half.start and half.end is None
+
+
+def test_a_job_that_left_before_it_began_is_known_though_slurm_has_forgotten_its_exit_code() -> None:
+    attempt = attempt_at("cluster").model_copy(update={"key": KEY})
+    lines = [f"MARK job {KEY} 6", f"MARK log {KEY} howdah leaves 7 213", f"MARK log {KEY} howdah leaves 6 215"]
+    for rows in ([f"MARK|6|6|FAILED|NonZeroExitCode|{KEY}"], []):
+        seen = sightings([attempt], Found("MARK", "\n".join([*lines, *rows])), closely=True)[KEY]
+        assert decide(seen, missing_for=600).cause is FailureCause.CANCELLED
+    begun = [*lines, f"MARK start {KEY} native_id=6 host=n1 started=100"]
+    assert sightings([attempt], Found("MARK", "\n".join(begun)), closely=True)[KEY].words is None
 
 
 def test_a_deaf_slurm_leaves_what_the_folders_tell() -> None:

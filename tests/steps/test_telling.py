@@ -10,8 +10,9 @@ from temporalio.testing import ActivityEnvironment
 from howdah.errors import CredentialsRefused, DataError, Rejected, SiteError, SiteUnreachable
 from howdah.models.desk import Part
 from howdah.models.job import Attempt, Workdir
-from howdah.steps import at_leisure, batch, carries_out
-from howdah.steps.bugs import TOLERATED, Bugs
+from howdah.models.progress import Live
+from howdah.steps import TOLERATED, at_leisure, batch, carries_out, report, seconds
+from howdah.tally import Tally
 from howdah.testing.jobs import attempt_at
 
 
@@ -88,7 +89,7 @@ async def test_what_ended_well_begins_its_count_anew(site: Site) -> None:
 
 
 def test_bugs_are_counted_for_each_step_and_a_bounded_number_of_steps() -> None:
-    bugs = Bugs(remembered=2)
+    bugs = Tally(TOLERATED, remembered=2)
     assert [bugs.met("a") for _ in range(TOLERATED)] == [False, False, True]
     assert [bugs.met("a") for _ in range(TOLERATED)] == [False, False, True], "whoever tries again by hand may hope"
     for name in ("a", "a", "b", "c", "a"):
@@ -117,6 +118,24 @@ async def test_a_step_that_waits_is_handed_back_when_its_worker_stops() -> None:
         await running
     assert not caught.value.non_retryable
     assert left.is_set()
+
+
+async def test_words_of_a_site_that_are_no_unicode_do_not_end_the_step_that_tells_them() -> None:
+    sent, told = asyncio.Queue[Live](), list[Live]()
+    environment = as_step()
+    environment.info = replace(environment.info, heartbeat_timeout=seconds(30))
+    environment.on_heartbeat = sent.put_nowait
+
+    class Telling:
+        @carries_out(batch.prepare)
+        async def prepare(self, attempt: Attempt) -> Workdir:
+            report(Live(doing="waits", reason="It said: Gr\udcfc\udcdfe", needs="mend \udcff"))
+            told.append(await sent.get())
+            return Workdir(folder="/")
+
+    await environment.run(Telling().prepare, attempt_at("here"))
+    assert told[0].reason == "It said: Gr\ufffd\ufffde"
+    assert told[0].model_dump_json()
 
 
 async def test_what_ends_the_waiting_ends_the_step() -> None:

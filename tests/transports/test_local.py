@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from howdah.activities.transports import local
 from howdah.activities.transports.local import LocalTransport
 from howdah.activities.transports.shell import Shell
 from howdah.models.sites import Site
@@ -22,7 +23,9 @@ async def transport() -> AsyncIterator[LocalTransport]:
 
 
 class TestLocal(TransportContract):
-    pass
+    @pytest.fixture(autouse=True)
+    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(local, "LINGER", 0.1)
 
 
 async def test_our_own_settings_are_kept_from_commands(
@@ -43,7 +46,10 @@ async def test_commands_run_in_the_root_folder_and_a_session_of_their_own(transp
     assert int(session) != os.getsid(0)
 
 
-async def test_a_command_that_ignores_the_polite_signal_is_ended_all_the_same(transport: LocalTransport) -> None:
+async def test_a_command_that_ignores_the_polite_signal_is_ended_all_the_same(
+    transport: LocalTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "GRACE", 0.1)
     channel = await transport.open("trap '' TERM; echo $$; while :; do sleep 0.1; done")
     process = int(await channel.read())
     await channel.close()

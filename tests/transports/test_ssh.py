@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from howdah.activities.transports import ssh_channel
 from howdah.activities.transports.shell import Shell
 from howdah.activities.transports.ssh import SshTransport
 from howdah.errors import CredentialsRefused, OutcomeUnknown, ShellBroken, SiteError, SiteUnreachable
@@ -21,7 +22,8 @@ pytestmark = pytest.mark.sshd
 
 class TestSsh(TransportContract):
     @pytest.fixture
-    async def transport(self, sshd: PrivateSshd) -> AsyncIterator[SshTransport]:
+    async def transport(self, sshd: PrivateSshd, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SshTransport]:
+        monkeypatch.setattr(ssh_channel, "LINGER", 0.1)
         transport = SshTransport(site_at(sshd))
         yield transport
         await transport.close()
@@ -122,8 +124,10 @@ async def test_a_server_that_is_gone_is_unreachable_and_works_once_it_is_back(
 
 async def test_a_frozen_server_is_noticed_by_its_silence(start_sshd: StartSshd, connect: Connect) -> None:
     server = start_sshd()
-    shell = Shell(connect(server))
+    transport = connect(server)
+    shell = Shell(transport)
     await shell.run(":")
+    transport._timing = replace(QUICK, connect=0.5, login=0.5)  # of the connection that is made in its place
     server.freeze()
     with pytest.raises((OutcomeUnknown, SiteUnreachable)):
         await shell.run("echo anybody", within=60)

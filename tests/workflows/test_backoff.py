@@ -100,3 +100,16 @@ async def test_it_expires_during_the_pause(stage: Stage) -> None:
     stage.site.tell(NODE)
     assert (await failure_of(handle)).type == "expired"
     assert "submit 2" not in stage.site.log
+
+
+async def test_what_ends_it_during_the_pause_does_not_hide_why_the_last_attempt_failed(stage: Stage) -> None:
+    handle = await stage.start(retry={"backoff": "1d"})
+    stage.site.tell(NODE)
+    await until_it_pauses(handle)
+    await handle.cancel(reason="changed my mind")
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    progress = await handle.query(names.PROGRESS, result_type=Progress)
+    assert progress.failure is not None and progress.failure.cause is FailureCause.CANCELLED
+    (attempt,) = progress.attempts
+    assert attempt.failure is not None and attempt.failure.cause is FailureCause.NODE_FAILURE

@@ -126,6 +126,23 @@ async def test_a_desk_that_has_heard_much_goes_on_with_a_short_history_and_the_s
     await handle.terminate()
 
 
+async def test_who_has_long_been_silent_stays_so_when_the_desk_goes_on_with_a_short_history(desks: Desks) -> None:
+    """Where many speak a run is shorter than a report is believed."""
+    silent = REPORT.model_copy(update={"worker": "silent"})
+    handle = await desks.open(reports=(silent,))
+    begun = (await handle.describe()).start_time
+    for number in range(MOST_EVENTS):
+        await handle.signal(SiteDesk.report, Report(worker="w", troubles=(REFUSED,) * (1 + number % 2)))
+    await handle.execute_update(SiteDesk.resume, Resume(by="ben"))
+    events = desks.client.get_workflow_handle(handle.id).fetch_history_events()
+    told = (await anext(events)).workflow_execution_started_event_attributes.input.payloads
+    (state,) = await desks.client.data_converter.decode(told, [SiteState])
+    assert begun <= state.heard["silent"] < state.heard["w"]
+    read = await desks.read(handle)
+    assert read is not None and read.heard == {}, "what is read by everybody stays as it was"
+    await handle.terminate()
+
+
 @pytest.fixture
 async def skipping() -> AsyncIterator[Desks]:
     """A server that skips the time in which nothing happens."""

@@ -61,6 +61,8 @@ class Sighting(Data):
     accounting: Witness | None = None
     words: Witness | None = None
     folder_exists: bool = True
+    past: bool = False
+    """The records in the folder are of an earlier life of the job, and left out here: this one has left none yet."""
     looked_closely: bool = False
     """Accounting and the scheduler's words were asked too."""
     deaf: str = ""

@@ -68,3 +68,5 @@ class SiteState(Data):
     """How often people have said `resume`: each time everything that is out of order is tried at once."""
     reports: tuple[Report, ...] = ()
     """Of workers that found something out of order."""
+    heard: dict[str, datetime] = {}
+    """When each of them last repeated its report, for a desk that goes on with a fresh history; nobody else is told."""

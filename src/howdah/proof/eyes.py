@@ -48,7 +48,7 @@ class Eyes:
         """Make the folder of the proof. Whatever became of it, nothing of ours is left running at the site."""
         scratch = folder.scratch(self.site)
         made = await self._run(
-            f"S={scratch}; D=$S/.prove-{self.token}\n"
+            f"S={scratch}; D=$S/.{self.token}\n"
             f'mkdir -p "$D/ledger" && cd "$D" && echo {self.token} >{MARK} && printf "root %s\\n" "$(pwd -P)"\n'
         )
         self.root = next(line[5:] for line in made.split("\n") if line.startswith("root "))

@@ -19,7 +19,7 @@ from howdah.cli.spec_file import changed_spec
 from howdah.models.job import Job
 from howdah.models.progress import Progress
 from howdah.models.spec import ExperimentSpec
-from howdah.models.states import JobState
+from howdah.models.states import BatchState, JobState
 from howdah.proof.world import World
 from howdah.workers.connection import Connection
 
@@ -126,10 +126,12 @@ class Laboratory:
             await asyncio.sleep(1 if missing else 0)
         return found
 
-    async def called_orphans(self) -> list[str]:
-        """What `howdah job list --orphans` would say of batch jobs of this proof, when no experiment runs any more."""
+    async def called_orphans(self, lives: Callable[[str], bool]) -> list[str]:
+        """What `howdah job list --orphans` would say of batch jobs of this proof, when no experiment runs any more.
+        `lives` tells by key whether what the scheduler believes to run has processes."""
         listed = await self.world.call(lambda connection: list_jobs(connection, [self.world.site.name]))
-        ours = [row for row in listed.jobs if row.is_odd and row.key.startswith(f"hd-{self.token}-")]
+        odd = [row for row in listed.jobs if row.is_odd and row.key.startswith(f"hd-{self.token}-")]
+        ours = [row for row in odd if row.state is BatchState.QUEUED or lives(row.key)]
         return [
             *(f"howdah itself calls batch job {row.native_id} ({row.key}) an orphan: {row.why}" for row in ours),
             *(f"howdah itself misses the batch job of {row.experiment}: {row.why}" for row in listed.missing),

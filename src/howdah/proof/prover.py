@@ -17,9 +17,11 @@ from howdah.cli.answers import Proof, ProofRow
 from howdah.cli.errors import CommandFailed
 from howdah.cli.questions import ask
 from howdah.cli.settings import Setting
+from howdah.cli.spec_file import changed_spec
 from howdah.errors import SiteError, UnknownName, UserError
 from howdah.models.answers import Nothing
 from howdah.models.sites import Site
+from howdah.models.spec import ExperimentSpec
 from howdah.proof.batch_jobs import Unanswered
 from howdah.proof.eyes import Eyes
 from howdah.proof.faults import Fault, SiteSide, of_connection, of_processes
@@ -62,6 +64,10 @@ class Wish:
                 raise UnknownName(f"No scenario {name!r}.", hint=f"there are: {', '.join(SCENARIOS)}")
         return [scenario for name, scenario in SCENARIOS.items() if name in self.scenarios]
 
+    def check(self) -> None:
+        """Raises: SpecError when the settings cannot be."""
+        changed_spec(ExperimentSpec(name="proof", command=":"), self.settings)
+
     def jobs_of(self, scenario: Scenario) -> int:
         return self.jobs or scenario.jobs
 
@@ -99,6 +105,7 @@ class Prover:
         _enough_files()
         _end_in_order()
         wanted = self.wish.chosen()
+        self.wish.check()
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(world_folder())
             eyes, lab = await self._set_up(stack, folder)
@@ -198,7 +205,7 @@ class Prover:
             lost=found.lost,
             duplicated=found.duplicated,
             wrong=(*found.wrong, *ran.wrong),
-            orphans=(*found.orphans, *await stage.lab.called_orphans()),
+            orphans=(*found.orphans, *await stage.lab.called_orphans(self.side.lives)),
             figures=ran.figures,
         )
 

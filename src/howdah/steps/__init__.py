@@ -22,8 +22,9 @@ from temporalio.workflow import ActivityCancellationType
 
 from howdah.errors import SiteError
 from howdah.models.causes import FailureCause
+from howdah.models.fitting import fitted
 from howdah.models.progress import Failure, Live
-from howdah.steps.bugs import Bugs
+from howdah.tally import Tally
 
 In = TypeVar("In", bound=BaseModel)
 Out = TypeVar("Out")
@@ -32,6 +33,9 @@ Self = TypeVar("Self")
 TRANSIENT = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
 """As long as the experiment may live. What is permanent says so itself; a low limit on attempts would
 also count every restart of a worker."""
+TOLERATED = 3
+"""An unforeseen exception may be bad luck; met so many times by one step it is a bug, and waits for an operator. Tries
+that failed for foreseen reasons do not count: who has waited for a site is not to blame for the next hiccup of ours."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,14 @@ class Step(Generic[In, Out]):
 Method = Callable[[Self, In], Awaitable[Out]]
 
 _live: ContextVar[list[Live]] = ContextVar("live")
-_bugs = Bugs()
+_bugs = Tally(TOLERATED)
 
 
 def report(live: Live) -> None:
-    """Tell how far the current step is. Cheap: it is sent with the next heartbeat."""
+    """Tell how far the current step is. Cheap: it is sent with the next heartbeat, so it must be what can be sent: one
+    that cannot ends its step."""
     if (cell := _live.get(None)) is not None:
-        cell[:] = [live]
+        cell[:] = [live.model_copy(update={"reason": fitted(live.reason, 2000), "needs": fitted(live.needs, 1000)})]
 
 
 def carries_out(step: Step[In, Out]) -> Callable[[Method[Self, In, Out]], Method[Self, In, Out]]:
@@ -216,16 +221,10 @@ def _step() -> tuple[str | None, str] | None:
 def _failure(cause: FailureCause, message: str, *, says: str, hint: str = "") -> Failure:
     return Failure(
         cause=cause,
-        message=_fitted(message, 2000),
-        scheduler_says=_fitted(says, 8000),
-        hint=_fitted(hint or cause.hint, 2000),
+        message=fitted(message, 2000),
+        scheduler_says=fitted(says, 8000),
+        hint=fitted(hint or cause.hint, 2000),
     )
-
-
-def _fitted(text: str, most: int) -> str:
-    """What a history can hold: valid Unicode, of bounded length, its beginning and its end."""
-    text = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
-    return text if len(text) <= most else f"{text[: most // 2]}\n...\n{text[-most // 2 :]}"
 
 
 def minutes(number: float) -> timedelta:

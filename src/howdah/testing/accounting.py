@@ -21,6 +21,7 @@ _SMALL_AND_QUICK = {
     "innodb-log-file-size": "8M",
     "innodb-flush-log-at-trx-commit": "0",
     "innodb-flush-method": "nosync",
+    "innodb-use-native-aio": "0",  # io_uring takes locked memory, of which one may have only so much
     "innodb-lock-wait-timeout": "900",  # as slurmdbd wants it
     "aria-log-file-size": "8M",
     "aria-pagecache-buffer-size": "1M",
@@ -99,9 +100,10 @@ class PrivateAccounting:
         tables = f"CREATE DATABASE mysql;\nUSE mysql;\n{_SYSTEM_TABLES.read_text()}"
         command = ["mariadbd", *options, "--bootstrap", "--log-warnings=0"]
         with (self.folder / "mariadbd.out.log").open("ab") as log:
-            subprocess.run(
-                command, input=tables.encode(), env={**os.environ, "PATH": PATH}, stdout=log, stderr=log, check=True
-            )
+            environment = {**os.environ, "PATH": PATH}
+            done = subprocess.run(command, input=tables.encode(), env=environment, stdout=log, stderr=log)
+        if done.returncode:
+            raise RuntimeError(f"MariaDB could not make its system tables.\n{self._log()}")
 
     def _write_configuration(self) -> None:
         host = socket.gethostname().partition(".")[0]

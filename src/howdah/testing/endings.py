@@ -232,3 +232,6 @@ QUICK = tuple(ending for ending in TURNS if not ending.patient)
 EVERYTHING = EXITS + SIGNALS + SIGNALLED + TURNS
 SOME = CORNERS[::3] + QUICK
 """For worlds in which looking at an end takes long."""
+PLAIN = CORNERS[::3] + tuple(ending for ending in QUICK if ending.cause is FailureCause.CANCELLED_OUTSIDE)
+"""What Slurm's controller lives through while slurmdbd is frozen: a node that fails, or a job that is requeued, makes
+that of 22.05 stand still until it thaws."""

@@ -1,6 +1,6 @@
 """Many endings in one world: submitted in one go, watched by one watch, and each judged.
 
-    verdicts = await judged(WORLDS["without accounting"], EVERYTHING)
+    verdicts = judged(WORLDS["without accounting"], EVERYTHING)
 
 The judging is howdah's own: the driver of Slurm, its questions through a shell, and the watch of a site.
 """
@@ -88,18 +88,15 @@ class _AsNobody(LocalTransport):
         return await super().open(command)
 
 
-async def judged(world: World, endings: Sequence[Ending], *, within: float = 600.0) -> list[Verdict]:
+def judged(world: World, endings: Sequence[Ending], *, within: float = 600.0) -> list[Verdict]:
     """`within`: seconds for everything; what has not ended by then never does. What this machine lacks is left out."""
+    possible = [ending for ending in endings if ending.needs not in lacking()]
     with tempfile.TemporaryDirectory(prefix="howdah-endings-") as name:
         folder = Path(name)
-        slurm = world.slurm(folder)
-        await asyncio.to_thread(slurm.__enter__)
-        try:
+        with world.slurm(folder) as slurm:
             world.spoil(slurm)
-            possible = [ending for ending in endings if ending.needs not in lacking()]
-            return await _Trial(world, slurm, world.site(slurm, folder, grace=GRACE), within).run(possible)
-        finally:
-            await asyncio.to_thread(slurm.stop)
+            trial = _Trial(world, slurm, world.site(slurm, folder, grace=GRACE), within)
+            return asyncio.run(trial.run(possible))
 
 
 class _Trial:
