@@ -8,11 +8,13 @@ from howdah.models.batch import BatchState, BatchStatus, Sighting, Witness
 from howdah.models.causes import FailureCause
 from howdah.models.units import human_duration
 
-NOT_OURS, NO_FOLDER, NOT_BEGUN = 213, 214, 215
+NOT_OURS, NO_FOLDER, NOT_BEGUN, NO_CLAIM = 213, 214, 215, 216
 """Exit codes of the wrapper, see wrapper.sh. They are never in an end record."""
 
 _LAST_SIGNAL = 31
 """The real-time signals above it end no programs: their exit codes are the programs' own."""
+
+HIDDEN = "the site's scratch is not there now, so what the job left in its folder cannot be read"
 
 KILLED_A_PART = (
     "The site killed a part of the job for its memory, though the program ended with 0: see whether its results are"
@@ -28,7 +30,7 @@ def status(sighting: Sighting, state: BatchState, *, witness: Witness | None = N
         state=state,
         native_id=sighting.claimed_by or (witness.native_id if witness else None),
         reason=witness.reason if witness else "",
-        meaning=waits.meaning if waits else "",
+        meaning=waits.meaning if waits else "" if sighting.scratch_exists or state.is_final else HIDDEN,
         never_starts=waits.never_starts if waits else False,
         says=_says(sighting, witness, state),
         stderr_tail=sighting.stderr_tail,
@@ -151,4 +153,9 @@ _WRAPPER = {
         "The job did not find its folder on the machine it was to run on, or the folder was purged.",
     ),
     NOT_BEGUN: (BatchState.CANCELLED, FailureCause.CANCELLED, "The job was cancelled before it began."),
+    NO_CLAIM: (
+        BatchState.FAILED,
+        FailureCause.LAUNCH_FAILURE,
+        "The job could not write into its folder when it was to begin: there is no room, or nothing may be written.",
+    ),
 }

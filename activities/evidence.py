@@ -19,6 +19,8 @@ exit code."""
 DEAF_GRACE = 3600.0
 """How long a program that was told to go waits for a scheduler that gives no answer: it alone knows why, and it may
 run the job once more."""
+HIDDEN_GRACE = 3600.0
+"""How long a scratch that is not there is waited for: it may hold every record, or have been removed for good."""
 
 _TOLD_TO_GO = {"TERM", "INT", "HUP", "XCPU"}
 _WAITING = (BatchState.QUEUED, BatchState.HELD)
@@ -51,10 +53,7 @@ def decide(
     final = _final(sighting)
     if final is None:
         return _vanished(sighting, missing_for=missing_for, grace=grace)
-    nothing_to_add = final.cause or (final.state is BatchState.CANCELLED and not sighting.start)
-    patience = min(grace, SHORT_GRACE) if nothing_to_add else grace
-    # A look from afar does not tell the lives of a job apart, so the clock has never run for such a record.
-    if final.state is not BatchState.LOST and not sighting.past and missing_for < patience:
+    if missing_for < _patience_without_record(sighting, final, grace):
         return endings.status(sighting, BatchState.COMPLETING, witness=final)
     return endings.without_record(sighting, final, walltime)
 
@@ -132,7 +131,18 @@ def _of_an_earlier_life(alive: Witness | None) -> bool:
     return alive is not None and alive.state in _WAITING
 
 
+def _patience_without_record(sighting: Sighting, final: Witness, grace: float) -> float:
+    """How long the end record of a job that has ended is waited for, in seconds."""
+    if not sighting.scratch_exists:
+        return max(grace, HIDDEN_GRACE)
+    # A look from afar does not tell the lives of a job apart, so the clock has never run for a record of the past.
+    if final.state is BatchState.LOST or sighting.past:
+        return 0.0
+    nothing_to_add = final.cause or (final.state is BatchState.CANCELLED and not sighting.start)
+    return min(grace, SHORT_GRACE) if nothing_to_add else grace
+
+
 def _vanished(sighting: Sighting, *, missing_for: float, grace: float) -> BatchStatus:
-    if missing_for < grace:
+    if missing_for < (grace if sighting.scratch_exists else max(grace, HIDDEN_GRACE)):
         return endings.status(sighting, BatchState.UNKNOWN)
     return endings.lost(sighting, FailureCause.LOST if sighting.folder_exists else FailureCause.PURGED)

@@ -1,11 +1,13 @@
 """Why a batch job is where it is, in plain words."""
 
+from howdah.activities.endings import HIDDEN
 from howdah.models.batch import BatchState, Sighting, Witness
 
 
 def explain(sighting: Sighting) -> tuple[str, ...]:
     """A line each; then what the scheduler tells about it. `{id}` stands for the experiment."""
-    return (*_now(sighting), *sighting.details)
+    hidden = () if sighting.scratch_exists else (HIDDEN,)
+    return (*_now(sighting), *hidden, *sighting.details)
 
 
 def _now(sighting: Sighting) -> tuple[str, ...]:

@@ -77,9 +77,10 @@ def page(rows: Iterable[BatchRow], after: str, *, most: int) -> BatchRows:
 
 
 def is_nowhere(sighting: Sighting) -> bool:
-    """Neither a batch job nor the record of an end. A scheduler that did not answer proves nothing."""
+    """Neither a batch job nor the record of an end. A scheduler that did not answer, and a scratch that is not there,
+    prove nothing."""
     alive = sighting.queue is not None and sighting.queue.state is not BatchState.LOST
-    return not alive and sighting.end is None and not sighting.deaf
+    return not alive and sighting.end is None and not sighting.deaf and sighting.scratch_exists
 
 
 def refusals(wanted: Sequence[BatchRow], now: Iterable[BatchRow], origin: str) -> dict[str, str]:

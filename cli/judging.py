@@ -13,7 +13,7 @@ from howdah.models.states import BatchState, JobState
 WATCHED = {JobState.QUEUED, JobState.HELD, JobState.RUNNING, JobState.SUSPENDED}
 """An experiment in such a state believes that its batch job is at the site."""
 MAY_HAVE_ONE = WATCHED | {JobState.SUBMITTING, JobState.STAGING_OUT, JobState.WAITING, JobState.CANCELLING}
-_ATTEMPT = re.compile(r"/([A-Za-z0-9][A-Za-z0-9._-]*)/[^/]+/([0-9]{1,6})-[^/]+")
+_ATTEMPT = re.compile(r".*/([A-Za-z0-9][A-Za-z0-9._-]*)/[^/]+/([0-9]{1,6})-[^/]+")
 _FIRST = range(1, 6)
 """Numbers of attempts to try when no folder tells it."""
 
@@ -48,7 +48,7 @@ def experiment_of(row: BatchRow, running: Iterable[Running]) -> str | None:
     """Whose attempt it is: by what its folder tells, by its path, or by its key."""
     if row.experiment:
         return row.experiment
-    if (path := _ATTEMPT.search(row.folder)) and row.folder.endswith(path[0]):
+    if path := _ATTEMPT.fullmatch(row.folder):
         return path[1]
     return next((one.id for one in running if _is_of(row, one)), None)
 
@@ -112,6 +112,6 @@ def _told(row: BatchRow, site: str, verdict: Verdict, why: str) -> JobRow:
 
 
 def _is_of(row: BatchRow, experiment: Running) -> bool:
-    path = _ATTEMPT.search(row.folder)
+    path = _ATTEMPT.fullmatch(row.folder)
     numbers = (int(path[2]),) if path else _FIRST
     return any(is_key_of(row.key, experiment.id, experiment.run_id, number) for number in numbers)

@@ -1,5 +1,6 @@
 """Which jobs run on a machine without a scheduler, or wait for a slot there, whoever started them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from howdah.activities.schedulers.snippets import assign, clean, snippet
 from howdah.errors import OutcomeUnknown
 from howdah.models.answers import BatchRow
 from howdah.models.batch import BatchState
+
+_PROCESS = re.compile(r"([0-9]+) ([0-9]+) (hd-.*)")
 
 
 def jobs() -> Question[tuple[BatchRow, ...]]:
@@ -38,13 +41,15 @@ def _rows(found: Found) -> Iterator[BatchRow]:
     ticks, up = map(int, found.all("machine")[-1].split())
     processes: dict[str, list[_Process]] = {}
     for line in found.all("process"):
-        pid, born, rest = line.split(" ", 2)
-        processes.setdefault(rest, []).append(_Process(pid, int(born)))
+        if match := _PROCESS.fullmatch(line):
+            processes.setdefault(match[3].rstrip(" "), []).append(_Process(match[1], int(match[2])))
     started, ended, marks = set(found.all("start")), set(found.all("end")), read_marks(found)
     for line in found.all("job"):
         id_, _, rest = line.partition(" ")
+        if not (ours := processes.get(rest.rstrip(" "))):
+            continue  # half a line: folders of processes may hold line breaks
         key, _, folder = rest.partition(" ")
-        eldest = min(processes[rest], key=lambda process: process.born)
+        eldest = min(ours, key=lambda process: process.born)
         state = BatchState.RUNNING if id_ in started else BatchState.QUEUED
         row = BatchRow(
             native_id=f"{eldest.pid}.{eldest.born}",

@@ -36,7 +36,7 @@ read -r up _ </proc/uptime
 printf '%s machine %s %s\n' "$n" "$(getconf CLK_TCK)" "${up%.*}"
 found=$(carriers | ages)
 printf '%s\n' "$found" | sed -n "s/^[0-9]/$n process &/p"
-jobs=$(printf '%s\n' "$found" | sed -n 's/^[0-9]* [0-9]* //p' | sort -u | awk '{ print NR, $0 }')
+jobs=$(printf '%s\n' "$found" | sed -n 's/^[0-9][0-9]* [0-9][0-9]* \(hd-\)/\1/p' | sort -u | awk '{ print NR, $0 }')
 printf '%s\n' "$jobs" | sed '/^$/d' | progress
 printf '%s\n' "$jobs" | sed '/^$/d' | marks
 printf '%s done\n' "$n"

@@ -44,6 +44,7 @@ def _sighting(key: str, pids: list[str], machine: Machine, found: Found, closely
         queue=None if end or unsubmitted else _processes(pids, start, found.record("start", key).get("boot"), machine),
         words=_EXPIRED if ended_for == "walltime" else None,
         folder_exists=not found.of("gone", key),
+        scratch_exists=not found.of("unmounted", key),
         looked_closely=closely,
         stderr_tail=found.text("stderr", key).rstrip("\n")[-8192:],
         details=(f"processes: {' '.join(pids)}",) if pids and closely else (),

@@ -12,10 +12,15 @@ told() {
 
 # Reads lines "KEY FOLDER" and prints what the wrappers left there. Builtins only: thousands of folders in one look.
 # Only regular files are opened: a named pipe put in a record's place would hang the look for all.
+# The scratch is three levels above a folder. Without it nobody can tell what has become of the folders.
 look() {
   while IFS=' ' read -r key folder; do
     h=$folder/.howdah
-    [ -f "$h/key" ] || { printf '%s gone %s\n' "$n" "$key"; continue; }
+    [ -f "$h/key" ] || {
+      printf '%s gone %s\n' "$n" "$key"
+      [ -d "${folder%/*/*/*}/" ] || printf '%s unmounted %s\n' "$n" "$key"
+      continue
+    }
     [ -f "$h/start" ] && IFS= read -r line <"$h/start" && printf '%s start %s %s\n' "$n" "$key" "$line"
     [ -f "$h/end" ] && IFS= read -r line <"$h/end" && printf '%s end %s %s\n' "$n" "$key" "$line" && told
   done

@@ -16,7 +16,7 @@ _NAMELESS = "allocation"
 """What Slurm 22.05 calls a job that was taken back into the queue and cancelled there."""
 _MARGIN = 60
 """Seconds by which the clock of the controller may be behind that of the login node."""
-_WRAPPERS_OWN = (213, 214, 215)
+_WRAPPERS_OWN = (213, 214, 215, 216)
 _NO_NODES = ("", "None assigned", "(null)")
 
 

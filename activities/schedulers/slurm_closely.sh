@@ -5,9 +5,10 @@ describe() {
   ids=
   waiting=
   while IFS=' ' read -r key folder; do
-    id=
-    [ -f "$folder/.howdah/job" ] && IFS= read -r id <"$folder/.howdah/job"
-    id=$(printf '%s' "${id:-$(readlink "$folder/.howdah/claim")}" | tr -cd 0-9)
+    # Of several jobs with the key the one that claimed the attempt counts, whichever was noted.
+    id=$(readlink "$folder/.howdah/claim")
+    [ -z "$id" ] && [ -f "$folder/.howdah/job" ] && IFS= read -r id <"$folder/.howdah/job"
+    id=$(printf '%s' "$id" | tr -cd 0-9)
     [ -n "$id" ] || continue
     ids=$ids,$id
     [ -f "$folder/.howdah/intent" ] && IFS= read -r sent <"$folder/.howdah/intent" &&

@@ -69,6 +69,7 @@ def _sighting(attempt: Attempt, rows: list[Row], found: Found, closely: bool) ->
         accounting=accounting,
         words=words_in_log(log) or (_left(native_id, left) if left else None),
         folder_exists=not found.of("gone", key),
+        scratch_exists=not found.of("unmounted", key),
         past=past,
         looked_closely=closely,
         stderr_tail=found.text("stderr", key).rstrip("\n")[-8192:],
@@ -115,12 +116,6 @@ def _as_witness(known: dict[str, str]) -> Witness | None:
         known["JobState"], native_id=known["JobId"], reason=known.get("Reason", ""), exit_code=code, signal=signal
     )
     return said if said.state.is_final else said.model_copy(update={"exit_code": None, "signal": None})
-
-
-def _leaving(queue: Witness | None, left: int | None) -> Witness | None:
-    if queue is None or queue.state is not BatchState.FAILED or left is None:
-        return queue
-    return queue.model_copy(update={"exit_code": left})
 
 
 def _left(native_id: str | None, code: int) -> Witness:

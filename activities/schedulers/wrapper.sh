@@ -1,7 +1,7 @@
 # What the scheduler runs. Set before: folder, key, me (the native id), runs (the shell of the user's part) and the
 # functions take_turn, begin_watch and clear_away. Ends as the user's part does, or with
 #   213  another batch job has claimed this attempt        214  the folder is gone or is not ours
-#   215  cancelled before it began
+#   215  cancelled before it began                      216  no claim can be made: no room, or nothing may be written
 h=$folder/.howdah
 note() { printf '%s\n' "$2" >"$h/.$1.$$" && mv -f "$h/.$1.$$" "$h/$1"; }
 # A scheduler forgets exit codes; the log, which duplicates write to as well, does not.
@@ -14,11 +14,16 @@ IFS= read -r owner <"$h/key"
 
 # A symlink is made atomically on every file system, and says whose it is.
 ln -s "$me" "$h/claim" 2>/dev/null
+[ -L "$h/claim" ] || leave 216
 [ "$(readlink "$h/claim")" = "$me" ] || leave 213
 take_turn
 [ -e "$h/cancel" ] && leave 215
 # A controller that lost its last seconds may start a job of the same id again, which has begun or even ended already.
-ln -s "$me" "$h/begun.${SLURM_RESTART_COUNT:-0}" 2>/dev/null || leave 213
+begun=$h/begun.${SLURM_RESTART_COUNT:-0}
+if ! ln -s "$me" "$begun" 2>/dev/null; then
+  [ -L "$begun" ] && leave 213
+  leave 216
+fi
 
 pid=
 early=
@@ -62,7 +67,7 @@ done
 
 # Slurm tells srun, which runs in the program, that a part was killed for its memory; the program may go on without.
 oom=
-case $(tail -c 4096 "$h/stderr") in *oom_kill*|*oom-kill*) oom=1 ;; esac 2>/dev/null
+case $(tail -c 4096 "$h/stderr") in *"oom_kill event"*|*"oom-kill event"*) oom=1 ;; esac 2>/dev/null
 # A signal to the whole job may have ended the program a moment before it comes here.
 ended=$(date +%s)
 end="exit_code=$code signals=$signals started=$started ended=$ended host=$host cause=$expired oom=$oom $about"

@@ -1,5 +1,6 @@
 """`howdah prove`: the fault suite against a site of the user's."""
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,7 +75,10 @@ async def prove(
         view.show(Said(message="\n".join(lines)))
         return ExitCode.DONE
     _agree(view, site, lines, yes=yes)
-    proof = await Prover(site, wish, view.say).run()
+    try:
+        proof = await Prover(site, wish, view.say).run()
+    except asyncio.CancelledError:
+        raise typer.Abort from None  # by Ctrl-C or SIGTERM, and cleaned up behind
     view.show(proof)
     return ExitCode.DONE if proof.holds else ExitCode.FAILED
 

@@ -184,6 +184,7 @@ ENDED = EndRecord(exit_code=0, started=1, ended=2)
     [
         (Sighting(key="k"), True),
         (Sighting(key="k", folder_exists=False), True),
+        (Sighting(key="k", folder_exists=False, scratch_exists=False), False),
         (Sighting(key="k", queue=Witness(state=BatchState.LOST)), True),
         (Sighting(key="k", queue=Witness(state=BatchState.RUNNING)), False),
         (Sighting(key="k", queue=Witness(state=BatchState.FAILED)), False),

@@ -72,6 +72,7 @@ def test_without_an_origin_of_our_own_nothing_is_an_orphan(seen: BatchRow) -> No
     [
         ("/scratch/t-1/main/2-aaaaaaaa", "t-1"),
         ("/scratch/.x/main/2-aaaaaaaa", None),
+        ("/scratch/ann/runs/2026-autumn/t-1/main/2-aaaaaaaa", "t-1"),
         ("/scratch/t-1/main/2-aaaaaaaa/deeper", None),
         ("/scratch/t-1/main/mine", None),
         ("", None),
@@ -90,6 +91,15 @@ def test_a_job_is_known_by_its_key_alone_while_its_experiment_runs() -> None:
     assert experiment_of(seen, [another, mine]) == "t-1"
     assert is_expected(seen, mine) and not is_expected(seen, another) and not is_expected(seen, None)
     assert expected(seen, "s", mine).experiment == "t-1"
+
+
+def test_a_scratch_whose_path_looks_like_an_attempt_does_not_hide_the_number_of_the_attempt() -> None:
+    seen = row(
+        key=attempt_key(job_at("s"), "t-1", "run-1", 7),
+        folder="/scratch/ann/runs/2026-autumn/t-1/main/7-aaaaaaaa",
+        experiment="",
+    )
+    assert is_expected(seen, Running("t-1", "run-1", "s", JobState.RUNNING))
 
 
 @pytest.mark.parametrize("state", JobState)

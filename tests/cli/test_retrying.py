@@ -1,11 +1,13 @@
 """What `howdah retry` does again, what it leaves as it is, and what it refuses."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from howdah.cli import looking
 from howdah.cli.errors import ExitCode
 from howdah.errors import DataError, Rejected
 from howdah.models.batch import BatchStatus
@@ -189,7 +191,10 @@ async def test_what_was_terminated_takes_no_answer_but_another_run(stage: Stage)
         assert (await stage.howdah("watch", experiment)).code == ExitCode.DONE
 
 
-async def test_what_was_terminated_is_not_run_again_by_who_does_not_know_its_batch_job(stage: Stage) -> None:
+async def test_what_was_terminated_is_not_run_again_by_who_does_not_know_its_batch_job(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "PATIENCE", timedelta(seconds=0.5))
     stage.site.holds.add("monitor")
     experiment = await stage.start()
     await stage.until(experiment, JobState.QUEUED)

@@ -32,7 +32,7 @@ def touched(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_paused_site_is_not_touched_though_its_worker_is_restarted_and_all_goes_on_when_resumed(
     lab: Lab, touched: Path
 ) -> None:
-    lab.run("true", site="shy", code=0)
+    assert lab.howdah("start", str(lab.write("true")), "--site", "shy", "--watch").code == 0
     before = touched.read_text()
     assert lab.howdah("site", "pause", "shy", "--reason", "new disks").code == 0
     killed = worker_of(lab, "shy")

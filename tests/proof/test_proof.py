@@ -80,7 +80,8 @@ def test_a_proof_that_held_leaves_nothing_at_the_site(proof: Proof, place: Priva
     assert [path for path in (place.scratch / "cluster").iterdir() if "prove" in path.name] == []
 
 
-def test_an_interrupted_proof_leaves_nothing_behind(place: PrivateCluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_proof_leaves_nothing_behind(place: PrivateCluster, tmp_path: Path, how: signal.Signals) -> None:
     asyncio.run(_tend(place))  # a storm may have been here before
     proving = subprocess.Popen(
         [sys.executable, "-P", "-m", "howdah", "prove", "cluster", "--scenario", "cancels", "--jobs", "2", "--yes"],
@@ -94,7 +95,7 @@ def test_an_interrupted_proof_leaves_nothing_behind(place: PrivateCluster, tmp_p
     assert proving.stdout is not None
     try:
         place.slurm.until(lambda rows: any("prove" in row.name and row.state == "RUNNING" for row in rows))
-        proving.send_signal(signal.SIGINT)
+        proving.send_signal(how)
         said = proving.stdout.read()
         assert proving.wait() == 130, said
     finally:

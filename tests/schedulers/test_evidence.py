@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from howdah.activities.endings import KILLED_A_PART
-from howdah.activities.evidence import DEAF_GRACE, GRACE, SHORT_GRACE, decide, is_missing
+from howdah.activities.endings import HIDDEN, KILLED_A_PART
+from howdah.activities.evidence import DEAF_GRACE, GRACE, HIDDEN_GRACE, SHORT_GRACE, decide, is_missing
 from howdah.activities.explaining import explain
 from howdah.activities.schedulers.slurm_states import witness
 from howdah.models.batch import BatchState, EndRecord, Sighting, StartRecord, Witness
@@ -39,6 +39,11 @@ def seen(
         words=words,
         **more,
     )
+
+
+def hidden(**more: Any) -> Sighting:
+    """The scratch is not there: a login node that was started again has not mounted it."""
+    return seen(started=False, folder_exists=False, scratch_exists=False, **more)
 
 
 C, S = FailureCause, BatchState
@@ -177,11 +182,19 @@ def test_what_says_nothing_of_this_life_of_a_job_is_no_end_however_long_it_lasts
         (seen(record=3, queue="RUNNING"), GRACE),
         (seen(record=3, deaf=DEAF), GRACE),
         (seen(record=143, signals=("TERM",), deaf=DEAF), DEAF_GRACE),
+        *((hidden(queue=word), HIDDEN_GRACE) for word in (None, "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT")),
+        (hidden(queue=Witness(state=S.LOST, cause=C.LOST, word="no process")), HIDDEN_GRACE),
     ],
 )
 def test_a_cause_makes_the_wait_for_the_end_record_short(sighting: Sighting, grace: float) -> None:
     assert not decide(sighting, missing_for=grace - 1).state.is_final
     assert decide(sighting, missing_for=grace).state.is_final
+
+
+def test_a_scratch_that_is_not_there_is_named_and_a_job_in_the_queue_is_as_the_queue_says() -> None:
+    assert decide(hidden(), missing_for=GRACE).meaning == HIDDEN
+    assert decide(hidden(queue="RUNNING"), missing_for=0).state is S.RUNNING
+    assert HIDDEN in explain(hidden())
 
 
 def test_messages_are_plain_words() -> None:

@@ -39,6 +39,7 @@ heard = st.builds(
     accounting=witnesses,
     words=witnesses,
     folder_exists=st.booleans(),
+    scratch_exists=st.booleans(),
     past=st.booleans(),
 )
 unheard = st.builds(

@@ -23,9 +23,13 @@ async def transport() -> AsyncIterator[LocalTransport]:
 
 
 class TestLocal(TransportContract):
-    @pytest.fixture(autouse=True)
-    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.fixture
+    def lingers(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(local, "LINGER", 0.1)
+
+    @pytest.mark.usefixtures("lingers")
+    async def test_a_child_left_behind_with_our_streams_is_not_waited_for(self, shell: Shell) -> None:
+        await super().test_a_child_left_behind_with_our_streams_is_not_waited_for(shell)
 
 
 async def test_our_own_settings_are_kept_from_commands(

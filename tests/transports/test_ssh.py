@@ -22,11 +22,18 @@ pytestmark = pytest.mark.sshd
 
 class TestSsh(TransportContract):
     @pytest.fixture
-    async def transport(self, sshd: PrivateSshd, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SshTransport]:
-        monkeypatch.setattr(ssh_channel, "LINGER", 0.1)
+    async def transport(self, sshd: PrivateSshd) -> AsyncIterator[SshTransport]:
         transport = SshTransport(site_at(sshd))
         yield transport
         await transport.close()
+
+    @pytest.fixture
+    def lingers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ssh_channel, "LINGER", 0.1)
+
+    @pytest.mark.usefixtures("lingers")
+    async def test_a_child_left_behind_with_our_streams_is_not_waited_for(self, shell: Shell) -> None:
+        await super().test_a_child_left_behind_with_our_streams_is_not_waited_for(shell)
 
 
 async def test_a_check_tells_how_we_are_connected(sshd: PrivateSshd, connect: Connect) -> None:

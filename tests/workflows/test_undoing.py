@@ -112,9 +112,7 @@ async def test_what_is_home_has_succeeded_though_its_time_is_over_before_its_fol
     await stage.site.reached["cleanup"].wait()
     started = (await handle.describe()).start_time
     while not [
-        event
-        async for event in handle.fetch_history_events()
-        if event.HasField("timer_fired_event_attributes")
+        event async for event in handle.fetch_history_events() if event.HasField("timer_fired_event_attributes")
     ]:
         assert (await handle.describe()).start_time == started
     stage.site.release["cleanup"].set()

@@ -61,6 +61,8 @@ class Sighting(Data):
     accounting: Witness | None = None
     words: Witness | None = None
     folder_exists: bool = True
+    scratch_exists: bool = True
+    """False: not even what holds all folders of experiments is there. A file system may not be mounted."""
     past: bool = False
     """The records in the folder are of an earlier life of the job, and left out here: this one has left none yet."""
     looked_closely: bool = False

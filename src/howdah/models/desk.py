@@ -3,6 +3,8 @@
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import Field
+
 from howdah.models.causes import FailureCause
 from howdah.models.data import Data
 from howdah.models.units import Line
@@ -68,5 +70,5 @@ class SiteState(Data):
     """How often people have said `resume`: each time everything that is out of order is tried at once."""
     reports: tuple[Report, ...] = ()
     """Of workers that found something out of order."""
-    heard: dict[str, datetime] = {}
+    heard: dict[str, datetime] = Field(default={})
     """When each of them last repeated its report, for a desk that goes on with a fresh history; nobody else is told."""
