@@ -18,7 +18,8 @@ look() {
     h=$folder/.howdah
     [ -f "$h/key" ] || {
       printf '%s gone %s\n' "$n" "$key"
-      [ -d "${folder%/*/*/*}/" ] || printf '%s unmounted %s\n' "$n" "$key"
+      scratch=${folder%/*/*/*}
+      [ "$scratch" = "$folder" ] || [ -d "$scratch/" ] || printf '%s unmounted %s\n' "$n" "$key"
       continue
     }
     [ -f "$h/start" ] && IFS= read -r line <"$h/start" && printf '%s start %s %s\n' "$n" "$key" "$line"

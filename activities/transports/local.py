@@ -124,7 +124,14 @@ class LocalChannel(SubprocessProtocol):
                 await self._stop()
         finally:
             self._writable.set()
+            self._drop_unsaid()
             self._process.close()
+
+    def _drop_unsaid(self) -> None:
+        """What nobody has read would keep the pipe open for as long as a child of the command holds its other end."""
+        stdin = self._stdin()
+        if stdin.get_write_buffer_size():
+            stdin.abort()
 
     async def _stop(self) -> None:
         group = self._process.get_pid()

@@ -165,6 +165,7 @@ async def staged(project: Path, call: Howdah) -> AsyncIterator[Stage]:
         )
         await workers.enter_async_context(stage._workflow_worker)
         await stage._workflow_worker.enter_async_context(wf)
+        at_work = [wf]
         for capability in CAPABILITIES:
             worker = Worker(
                 client,
@@ -173,9 +174,12 @@ async def staged(project: Path, call: Howdah) -> AsyncIterator[Stage]:
                 max_heartbeat_throttle_interval=timedelta(milliseconds=100),
             )
             await workers.enter_async_context(worker)
+            at_work.append(worker)
         yield stage
         if not stage.is_deserted:
             await stage.let_all_end()
+        # Each waits for its own long polls to end: together they wait once.
+        await asyncio.gather(*(worker.shutdown() for worker in at_work))
 
 
 async def _client() -> Client:

@@ -104,7 +104,7 @@ def process_in(folder: Path, key: str) -> Iterator[None]:
     """A process with a key that does not tell its folder, as those of earlier releases."""
     folder.mkdir()
     environment = {"PATH": os.environ["PATH"], "HOWDAH_KEY": key}
-    process = subprocess.Popen(["sleep", "300"], cwd=folder, env=environment)  # noqa: S607
+    process = subprocess.Popen(["sleep", "300"], cwd=folder, env=environment)
     try:
         yield
     finally:
@@ -130,10 +130,8 @@ def test_a_look_goes_on_after_records_that_cannot_be_read(shell: str, tmp_path: 
     for number in range(3):
         attempt = begun_at(tmp_path / str(number), "exit 4\n").model_copy(update={"key": f"hd-{number}"})
         attempts.append(attempt)
-        (tmp_path / str(number) / attempt.subfolder / ".howdah" / "end").write_text(
-            "exit_code=4 signals= started=1 ended=2\n"
-        )
-    odd = tmp_path / "1" / attempts[1].subfolder / ".howdah"
+        Path(f"{attempt.folder}/.howdah/end").write_text("exit_code=4 signals= started=1 ended=2\n")
+    odd = Path(f"{attempts[1].folder}/.howdah")
     (odd / "log").mkdir()
     (odd / "start").symlink_to("start")
     question, out = look(shell, *attempts)

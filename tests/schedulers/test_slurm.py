@@ -312,3 +312,17 @@ async def test_nothing_of_a_private_slurm_is_left_when_it_stops(start_slurm: Sta
     await bench.running(attempt)
     slurm.stop()
     assert processes_with("HOWDAH_KEY", attempt.key) == set()
+
+
+async def test_of_several_jobs_with_a_key_the_one_that_claimed_the_attempt_is_described(
+    shared_slurm: PrivateSlurm, scratch: Path
+) -> None:
+    """Whichever was noted: the first of two may have been found when the second had begun."""
+    bench = slurm_bench(shared_slurm, scratch)
+    attempt = await bench.submitted("sleep 300")
+    native_id = (await bench.running(attempt)).native_id
+    Path(f"{attempt.folder}/.howdah/job").write_text("999999\n")
+    question = bench.scheduler.poll([attempt], closely=True)
+    said = await bench.shell.run(question.script)
+    assert f"JobId={native_id} JobName={attempt.key} " in said.out
+    await bench.gone(attempt)

@@ -3,13 +3,15 @@
 import asyncio
 import gc
 import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from howdah.activities.transports import local
-from howdah.activities.transports.local import LocalTransport
+from howdah.activities.transports.local import LocalChannel, LocalTransport
 from howdah.activities.transports.shell import Shell
 from howdah.models.sites import Site
 from howdah.testing.transport_contract import TransportContract
@@ -59,6 +61,23 @@ async def test_a_command_that_ignores_the_polite_signal_is_ended_all_the_same(
     await channel.close()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+async def test_what_nobody_reads_keeps_no_pipe_open_though_a_child_left_behind_holds_it(
+    transport: LocalTransport,
+) -> None:
+    channel = await transport.open("exec 3<&0; setsid sleep 600 <&3 >&- 2>&- & echo $!")
+    child = int(await channel.read())
+    pipe = cast(LocalChannel, channel)._stdin().get_extra_info("pipe")
+    saying = asyncio.create_task(channel.write(bytes(1 << 20)))
+    await channel.wait()
+    assert not saying.done()
+    await channel.close()
+    await saying
+    await asyncio.sleep(0)
+    is_closed = pipe.closed
+    os.kill(child, signal.SIGKILL)
+    assert is_closed
 
 
 async def test_closing_ends_a_command_even_when_the_closing_is_cancelled(transport: LocalTransport) -> None:
