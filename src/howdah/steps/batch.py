@@ -9,7 +9,10 @@ from howdah.steps import Step, minutes, seconds
 CONTROL, STAGING, MONITORING = "control", "staging", "monitoring"
 CAPABILITIES = (CONTROL, STAGING, MONITORING)
 
-BEAT = seconds(30)
+BEAT = seconds(15)
+"""So soon a dead worker is noticed, and what it had in hand is given to another one."""
+WATCHING = seconds(30)
+"""The same of monitors: there are thousands, each heartbeat is a write of the server's, and jobs run on meanwhile."""
 WAITS = timedelta(days=366)
 """At the site's gate, or in line for a slot: as long as the experiment may live."""
 
@@ -22,7 +25,7 @@ def queue(site: str, capability: str) -> str:
 prepare = Step("batch.prepare", Attempt, Workdir, within=minutes(3), heartbeat=BEAT, waits=WAITS)
 stage_in = Step("batch.stage_in", Attempt, Staged, within=timedelta(days=7), heartbeat=BEAT, waits=WAITS)
 submit = Step("batch.submit", Attempt, BatchJob, within=minutes(5), heartbeat=BEAT, waits=WAITS)
-monitor = Step("batch.monitor", Watch, BatchStatus, within=timedelta(days=366), heartbeat=BEAT, cut_off=True)
+monitor = Step("batch.monitor", Watch, BatchStatus, within=timedelta(days=366), heartbeat=WATCHING, cut_off=True)
 stage_out = Step("batch.stage_out", Collect, Collected, within=timedelta(days=7), heartbeat=BEAT, waits=WAITS)
 cancel = Step(
     "batch.cancel",
