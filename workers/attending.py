@@ -73,6 +73,8 @@ class Attendant:
         self._look = look
         self._told = Report(worker=client.identity)
         self._told_at = monotonic()
+        self._may_be_written = False
+        """The desk may hold a report of ours, also when nobody told us that it has arrived."""
         self._resumed = 0
         self._is_asked = False
         """People want to know what the next try brings."""
@@ -92,7 +94,7 @@ class Attendant:
 
     async def leave(self) -> None:
         """Who goes in order takes the report along. Who is killed will be missed: it is not repeated."""
-        if self._told.troubles:
+        if self._may_be_written:
             with suppress(RPCError, TimeoutError):
                 await asyncio.wait_for(self._withdraw(self._told.worker), LEAVES_WITHIN)
 
@@ -118,9 +120,11 @@ class Attendant:
         if not is_news and monotonic() - self._told_at < REPEAT:
             return
         if report.troubles:
+            self._may_be_written = True
             await begin_desk(self._client, SiteState(site=self._site, reports=(report,)), report)
         else:
             await self._withdraw(report.worker)
+            self._may_be_written = False
         self._told, self._told_at, self._is_asked = report, monotonic(), False
 
     async def _withdraw(self, worker: str) -> None:

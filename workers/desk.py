@@ -19,6 +19,9 @@ PATIENCE = timedelta(seconds=10)
 FIRST = Priority(priority_key=1)
 """A desk does not wait behind a thousand experiments."""
 
+_OPEN = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
+"""The second is seen for a moment while a desk goes on with a fresh history."""
+
 
 async def begin_desk(client: Client, state: SiteState, report: Report | None = None) -> None:
     """Open a desk that says `state` from its first moment on. One that is open is told the `report`.
@@ -52,7 +55,7 @@ async def read_desk(client: Client, site: str) -> SiteState | None:
         if error.status is RPCStatusCode.NOT_FOUND:
             return None
         raise
-    if described.status is not WorkflowExecutionStatus.RUNNING:
+    if described.status not in _OPEN:
         return None
     return readable(await described.memo_value(names.MEMO_DESK, default=None))
 

@@ -37,7 +37,8 @@ class SiteDesk:
         while await self._has_something_to_say():
             if self._is_long():
                 await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(self._with_times())
+                # A reader between the two runs must not take a paused site for one that is not.
+                workflow.continue_as_new(self._with_times(), memo={names.MEMO_DESK: self.state})
 
     @workflow.update(name=names.PAUSE)
     def pause(self, pause: Pause) -> SiteState:
