@@ -50,6 +50,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateCluster
 def skip_without_cluster() -> None:
     if told := PrivateSlurm.missing():
         pytest.skip(told)
+    skip_without_sshd()
+
+
+def skip_without_sshd() -> None:
     try:
         find_sshd()
     except SshdMissing as missing:

@@ -31,11 +31,13 @@ from howdah.models.answers import (
 from howdah.models.batch import BatchStatus, Sighting
 from howdah.models.job import Attempt, Collect, Collected
 from howdah.models.progress import OutputFile, Progress
+from howdah.models.sites import Site
 from howdah.models.states import BatchState, JobState
 from howdah.steps import activities_of, carries_out, questions
 from howdah.steps.batch import CAPABILITIES, queue
 from howdah.testing.fake_site import FakeSite
 from howdah.workers.connection import connect
+from howdah.workers.listing import unserved
 from howdah.workers.sandbox import workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 from howdah.workflows.site_desk import SiteDesk
@@ -175,6 +177,7 @@ async def staged(project: Path, call: Howdah) -> AsyncIterator[Stage]:
             )
             await workers.enter_async_context(worker)
             at_work.append(worker)
+        await _is_polled(client, Site(name=stage.site.name, kind="fork"))
         yield stage
         if not stage.is_deserted:
             await stage.let_all_end()
@@ -187,6 +190,14 @@ async def _client() -> Client:
     while True:
         with suppress(ServerUnreachable):
             return (await connect()).client
+
+
+async def _is_polled(client: Client, site: Site) -> None:
+    """A worker that was entered may not have polled yet."""
+    while True:
+        if not await unserved(client, site):
+            return
+        await asyncio.sleep(0.01)
 
 
 async def in_background(*arguments: str) -> Process:

@@ -9,17 +9,15 @@ from howdah.activities.transports.shell import Shell
 from howdah.activities.transports.ssh import SshTransport
 from howdah.models.sites import Site
 from howdah.proof.way import NoWay, through
-from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
+from howdah.testing.sshd import PrivateSshd
+from tests.conftest import skip_without_sshd
 
 pytestmark = pytest.mark.sshd
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _sshd_is_there() -> None:
-    try:
-        find_sshd()
-    except SshdMissing as missing:
-        pytest.skip(str(missing))
+    skip_without_sshd()
 
 
 def site(config: Path, ssh: str) -> Site:

@@ -6,7 +6,8 @@ import pytest
 from howdah.activities.transports.local import LocalTransport
 from howdah.activities.transports.shell import Shell
 from howdah.models.sites import ForkSite
-from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
+from howdah.testing.sshd import PrivateSshd
+from tests.conftest import skip_without_sshd
 from tests.staging.house import House
 
 
@@ -40,9 +41,6 @@ async def shell_that() -> AsyncIterator[Callable[[str], Shell]]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[PrivateSshd]:
-    try:
-        find_sshd()
-    except SshdMissing as missing:
-        pytest.skip(str(missing))
+    skip_without_sshd()
     with PrivateSshd(tmp_path / "sshd") as server:
         yield server

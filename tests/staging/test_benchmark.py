@@ -9,17 +9,15 @@ from benchmarks.staging import COURSES, Race, chosen
 from benchmarks.staging_data import differs, many_files
 from benchmarks.staging_table import Course, Result, table
 from benchmarks.staging_tools import TOOLS, Way
-from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
+from howdah.testing.sshd import PrivateSshd
+from tests.conftest import skip_without_sshd
 
 COURSE = Course("tiny", lambda folder: many_files(folder, 3, 100), "scp", limit=10.0)
 
 
 @pytest.mark.sshd
 async def test_every_tool_moves_the_files_in_and_out(tmp_path: Path) -> None:
-    try:
-        find_sshd()
-    except SshdMissing as missing:
-        pytest.skip(str(missing))
+    skip_without_sshd()
     tools = [tool for tool in TOOLS if not tool.missing]
     with PrivateSshd(tmp_path / "sshd") as server:
         way = Way(server.ssh_config, server.alias, server.port, server.user, server.user_key)

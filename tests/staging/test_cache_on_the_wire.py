@@ -7,8 +7,9 @@ import pytest
 
 from howdah.models.sites import ForkSite
 from howdah.testing.sharing import share
-from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
+from howdah.testing.sshd import PrivateSshd
 from howdah.testing.wire import Wire
+from tests.conftest import skip_without_sshd
 
 pytestmark = pytest.mark.sshd
 SIZE = 5 << 20
@@ -18,10 +19,7 @@ SIZE = 5 << 20
 async def test_jobs_that_start_at_once_with_the_same_input_move_it_once_if_there_is_a_cache(
     tmp_path: Path, cache: str, moved_once: bool
 ) -> None:
-    try:
-        find_sshd()
-    except SshdMissing as missing:
-        pytest.skip(str(missing))
+    skip_without_sshd()
     source = tmp_path / "input.dat"
     source.write_bytes(os.urandom(SIZE))
     jobs = 20 if moved_once else 3

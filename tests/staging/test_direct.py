@@ -24,7 +24,8 @@ from howdah.errors import DataError, SiteError
 from howdah.models.causes import FailureCause
 from howdah.models.progress import Live
 from howdah.models.sites import ForkSite, Site
-from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
+from howdah.testing.sshd import PrivateSshd
+from tests.conftest import skip_without_sshd
 from tests.staging.house import House, silent
 from tests.storage.http_server import Page, Web, serving
 
@@ -351,10 +352,7 @@ def command_lines() -> list[bytes]:
 
 @asynccontextmanager
 async def far(folder: Path) -> AsyncIterator[tuple[PrivateSshd, Shell]]:
-    try:
-        find_sshd()
-    except SshdMissing as missing:
-        pytest.skip(str(missing))
+    skip_without_sshd()
     with PrivateSshd(folder) as server:
         shell = Shell(SshTransport(Site(name="far", kind="fork", ssh=server.alias, ssh_config=str(server.ssh_config))))
         yield server, shell

@@ -14,7 +14,8 @@ from howdah.activities.transports.ssh import SshTransport
 from howdah.activities.transports.ssh_channel import SshChannel
 from howdah.errors import SiteError
 from howdah.models.sites import Site
-from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
+from howdah.testing.sshd import PrivateSshd
+from tests.conftest import skip_without_sshd
 from tests.staging.house import SMALL, House, silent, snapshot
 
 pytestmark = pytest.mark.sshd
@@ -23,10 +24,7 @@ SIZES = replace(SMALL, block=1 << 20)
 
 @pytest.fixture
 async def far(tmp_path: Path) -> AsyncIterator[tuple[PrivateSshd, Shell]]:
-    try:
-        find_sshd()
-    except SshdMissing as missing:
-        pytest.skip(str(missing))
+    skip_without_sshd()
     with PrivateSshd(tmp_path / "sshd") as server:
         site = Site(name="far", kind="fork", ssh=server.alias, ssh_config=str(server.ssh_config))
         shell = Shell(SshTransport(site))

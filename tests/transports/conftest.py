@@ -10,7 +10,8 @@ import pytest
 from howdah.activities.transports.ssh import SshTransport
 from howdah.activities.transports.ssh_login import Timing
 from howdah.models.sites import Site
-from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
+from howdah.testing.sshd import PrivateSshd
+from tests.conftest import skip_without_sshd
 
 QUICK = Timing(keepalive=0.5, keepalives=2, connect=5, login=5, crowded=20)
 
@@ -27,10 +28,7 @@ def site_at(server: PrivateSshd, **other: Any) -> Site:
 @pytest.fixture
 def start_sshd(tmp_path: Path) -> Iterator[StartSshd]:
     """Start a server that the test may break: `start_sshd(max_sessions=2)`."""
-    try:
-        find_sshd()
-    except SshdMissing as missing:
-        pytest.skip(str(missing))
+    skip_without_sshd()
     with ExitStack() as servers:
         yield lambda **how: servers.enter_context(PrivateSshd(tmp_path / "sshd", **how))
 
@@ -51,9 +49,6 @@ async def connect() -> AsyncIterator[Connect]:
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateSshd]:
     """A server that many tests share: for whoever breaks nothing. Others use `start_sshd`."""
-    try:
-        find_sshd()
-    except SshdMissing as missing:
-        pytest.skip(str(missing))
+    skip_without_sshd()
     with PrivateSshd(tmp_path_factory.mktemp("sshd")) as server:
         yield server

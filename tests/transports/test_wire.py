@@ -11,8 +11,9 @@ import pytest
 from howdah.activities.transports.shell import Shell
 from howdah.activities.transports.ssh import SshTransport
 from howdah.models.sites import Site
-from howdah.testing.sshd import PrivateSshd, SshdMissing, find_sshd
+from howdah.testing.sshd import PrivateSshd
 from howdah.testing.wire import MOST_UNDER_WAY, Wire, _Way
+from tests.conftest import skip_without_sshd
 
 MANY = random.Random(1).randbytes(3_000_000)
 
@@ -180,10 +181,7 @@ async def test_where_nobody_listens_a_connection_is_reset() -> None:
 
 @pytest.mark.sshd
 async def test_a_site_can_be_reached_through_it(tmp_path: Path) -> None:
-    try:
-        find_sshd()
-    except SshdMissing as missing:
-        pytest.skip(str(missing))
+    skip_without_sshd()
     with PrivateSshd(tmp_path / "sshd") as server:
         async with Wire(server.port, delay=0.005) as wire:
             shell = Shell(

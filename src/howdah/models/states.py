@@ -61,10 +61,6 @@ class BatchState(StrEnum):
         """What people see while the batch job is in this state."""
         return _SHOWN.get(self, JobState.QUEUED)
 
-    @property
-    def has_begun(self) -> bool:
-        return self in (BatchState.RUNNING, BatchState.SUSPENDED, BatchState.COMPLETING)
-
 
 _SHOWN = {
     BatchState.HELD: JobState.HELD,
