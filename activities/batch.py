@@ -10,10 +10,12 @@ from howdah.activities.chairs import Chairs, Seat
 from howdah.activities.gate import Gate
 from howdah.activities.line import Line
 from howdah.activities.schedulers import Scheduler
+from howdah.activities.slots import Slots, Unlimited
 from howdah.activities.staging import Cache, stage_in, stage_out
+from howdah.activities.submitting import Submissions
 from howdah.activities.transports.shell import Shell
 from howdah.activities.watching import SiteWatch
-from howdah.errors import NoSlot, OutcomeUnknown, SiteError, SiteUnreachable
+from howdah.errors import OutcomeUnknown, SiteError, SiteUnreachable
 from howdah.models.batch import BatchStatus
 from howdah.models.desk import Part
 from howdah.models.job import Attempt, BatchJob, Cancelled, Collect, Collected, Staged, Watch, Workdir
@@ -23,7 +25,7 @@ from howdah.steps import Step, at_leisure, batch, carries_out, report
 
 LOOKS_AT_ONCE = (0.2, 0.5, 1, 1, 2, 2, 5, 5, 5, 10, 10, 15)
 """Seconds between looks for a batch job that was told to go; Slurm gives a program 30 s to obey."""
-CHAIRS = {batch.CONTROL: 25, batch.STAGING: 10}
+CHAIRS = {batch.CONTROL: 25, batch.SUBMISSION: 100, batch.STAGING: 10}
 """Steps that may wait in here at once: half the slots of a queue, for questions need some, too."""
 
 
@@ -33,10 +35,12 @@ class BatchActivities:
     Each passes the site's gate first, and waits there while something that it needs is out of order.
     """
 
-    def __init__(self, site: Site, shell: Shell, scheduler: Scheduler, gate: Gate) -> None:
+    def __init__(self, site: Site, shell: Shell, scheduler: Scheduler, gate: Gate, slots: Slots | None = None) -> None:
         self.site, self.shell, self.scheduler, self.gate = site, shell, scheduler, gate
+        self.slots: Slots = slots or Unlimited()
+        self.submissions = Submissions(shell, scheduler)
         self.line = Line(leisure=at_leisure)
-        self.watch = SiteWatch(shell, scheduler, site.limits, gate, ended=self.line.freed)
+        self.watch = SiteWatch(shell, scheduler, site.limits, gate, ended=self._ended)
         self.cache = Cache(site.cache_size)
         self._chairs = {capability: Chairs(number) for capability, number in CHAIRS.items()}
 
@@ -59,28 +63,18 @@ class BatchActivities:
 
     @carries_out(batch.submit)
     async def submit(self, attempt: Attempt) -> BatchJob:
-        """Told that there is no slot, it waits in line for one."""
+        """Told that there is no slot, by our own count or by the site, it waits in line for one."""
         seat = self._seat(batch.submit)
 
         async def ask() -> BatchJob:
             needs = (Part.LOGIN, Part.SCHEDULER, Part.SCRATCH)
             async with self._passing(batch.submit, *needs, seat=seat, by=attempt.key):
-                return await self._submit(attempt)
+                return await self.submissions.submit(attempt)
 
+        await at_leisure(self.slots.take(attempt, tell=report, seat=seat))
         wants = attempt.job.spec.resources
-        return await self.line.turn((wants.queue, wants.account, wants.qos), ask, tell=report, seat=seat)
-
-    async def _submit(self, attempt: Attempt) -> BatchJob:
-        """Never cut in half: a cancel waits for the answer, so that what was submitted is known. Is that answer that
-        there is no slot, nothing was, and who was told to go must not stand in line."""
-        asking = asyncio.ensure_future(self.shell.ask(self.scheduler.submit(attempt)))
-        try:
-            return await asyncio.shield(asking)
-        except asyncio.CancelledError as told_to_go:
-            try:
-                return await asking
-            except NoSlot:
-                raise told_to_go from None
+        job = await self.line.turn((wants.queue, wants.account, wants.qos), ask, tell=report, seat=seat)
+        return job.model_copy(update={"crowd": self.watch.crowd})
 
     @carries_out(batch.monitor)
     async def monitor(self, watch: Watch) -> BatchStatus:
@@ -123,6 +117,10 @@ class BatchActivities:
     async def cleanup(self, attempt: Attempt) -> None:
         async with self._passing(batch.cleanup, Part.LOGIN):
             await self.shell.ask(folder.remove(attempt, self.site))
+
+    def _ended(self, key: str) -> None:
+        self.slots.free(key)
+        self.line.freed()
 
     def _seat(self, step: Step[Any, Any]) -> Seat:
         return self._chairs[batch.CAPABILITY_OF[step.name]].seat()

@@ -53,7 +53,7 @@ class _Watched:
 _NOTHING: Mapping[str, BatchStatus] = {}
 
 
-def _nobody_cares() -> None:
+def _nobody_cares(_: str) -> None:
     """Whether a job has ended."""
 
 
@@ -61,7 +61,7 @@ class SiteWatch:
     """Monitors subscribe; one loop looks for all of them, and rests when there is nobody to look for.
 
     While the site is out of order the loop waits at its gate; when it opens, one look catches up for everybody.
-    `ended` is called whenever a job was seen to have ended.
+    `ended` is called with the key whenever a job was seen to have ended.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class SiteWatch:
         limits: Limits,
         gate: Gate,
         *,
-        ended: Callable[[], None] = _nobody_cares,
+        ended: Callable[[str], None] = _nobody_cares,
     ) -> None:
         self.shell, self.scheduler, self.limits, self.gate = shell, scheduler, limits, gate
         self._ended = ended
@@ -82,6 +82,11 @@ class SiteWatch:
         self._ends = Ends()
         self._answered_in = 0.0
         gate.when_open.append(self._wake.set)
+
+    @property
+    def crowd(self) -> int:
+        """How many jobs are watched."""
+        return len(self._watched)
 
     async def change(self, watch: Watch) -> BatchStatus:
         """The status of the job as soon as people would see another state than `watch.known`, or its end."""
@@ -105,7 +110,7 @@ class SiteWatch:
                 elif news.state.is_final or (_differs(news, watch) and not watch.until_end):
                     if news.state.is_final:
                         self._ends.told(watch.attempt.key)
-                    return news
+                    return news.model_copy(update={"crowd": self.crowd})
                 else:
                     report(Live(doing=news.state, reason=self._reason(news), since=since))
         finally:
@@ -203,7 +208,7 @@ class SiteWatch:
         watched.failing_since = None
         watched.news.put_nowait(status)
         if status.state.is_final:
-            self._ended()
+            self._ended(watched.attempt.key)
 
     def _failed(
         self, some: dict[str, _Watched], error: SiteError, from_afar: Mapping[str, BatchStatus] = _NOTHING

@@ -16,7 +16,7 @@ from howdah.models.sites import Site
 from howdah.names import WORKFLOW_QUEUE
 from howdah.plugins import JobType, SiteKind, TransportKind, find, installed, load
 from howdah.steps import activities_of, batch, minutes, questions, seconds
-from howdah.steps.batch import CAPABILITIES, CONTROL, MONITORING, STAGING, queue
+from howdah.steps.batch import CAPABILITIES, CONTROL, MONITORING, STAGING, SUBMISSION, queue
 from howdah.workflows.site_desk import SiteDesk
 
 CAPABILITY_OF = batch.CAPABILITY_OF | questions.CAPABILITY_OF
@@ -37,6 +37,8 @@ TUNING = {
     # More than a site has sessions, for readers of logs wait inside; few enough that what has waited
     # longest or is most urgent is chosen by the server, not by chance in here. A submit is let finish.
     CONTROL: Tuning(slots=50, beat=seconds(3), grace=seconds(10)),
+    # Who waits for a slot does it in here, for a hundred of them; so many sbatch at once no site is sent.
+    SUBMISSION: Tuning(slots=200, beat=seconds(3), grace=seconds(10)),
     # Each holds a session or a connection, and some memory. What is cut off goes on where it was.
     STAGING: Tuning(slots=20, beat=seconds(3), grace=seconds(0)),
     # Watching is waiting: 20 kB each. Heartbeats are what it costs a server.
@@ -99,7 +101,10 @@ async def site_queues(site: Site, capabilities: Sequence[str] = CAPABILITIES) ->
 
 
 def of_capability(activities: Sequence[Callable[..., Any]], capability: str) -> tuple[Callable[..., Any], ...]:
-    return tuple(activity for activity in activities if CAPABILITY_OF[step_name(activity)] == capability)
+    """`submit` also where the release before this one asks for it."""
+    also = {batch.submit.name} if capability == CONTROL else set()
+    names = {name for name, needed in CAPABILITY_OF.items() if needed == capability} | also
+    return tuple(activity for activity in activities if step_name(activity) in names)
 
 
 def step_name(activity: Callable[..., Any]) -> str:

@@ -128,6 +128,7 @@ class HpcJob(InAttempts):
         batch_job = await self.step(batch.submit, attempt, at=attempt.site, state=JobState.SUBMITTING)
         self.chronicle.note_attempt(native_id=batch_job.native_id)
         status = BatchStatus(state=BatchState.QUEUED)
+        crowd = batch_job.crowd
         changes = 0
         while not status.state.is_final:
             changes += 1
@@ -137,7 +138,9 @@ class HpcJob(InAttempts):
                 known=status.state,
                 until_end=changes > MOST_CHANGES or workflow.info().get_current_history_size() > FULL_HISTORY,
             )
-            status = await self.step(batch.monitor, watch, at=attempt.site, state=status.state.shown)
+            monitor = batch.monitor_among(crowd)
+            status = await self.step(monitor, watch, at=attempt.site, state=status.state.shown)
+            crowd = status.crowd
             self.chronicle.saw(status)
         self.chronicle.warn(*status.warnings)
         if status.state is not BatchState.LOST:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from howdah.models.answers import BatchRow, Check
-from howdah.models.batch import Sighting
+from howdah.models.batch import Glance, Sighting
 from howdah.models.job import Attempt, BatchJob, Cancelled
 
 T = TypeVar("T")
@@ -55,8 +55,16 @@ class Scheduler(Protocol):
         """
         ...
 
-    def poll(self, attempts: Sequence[Attempt], *, closely: bool = False) -> Question[dict[str, Sighting]]:
-        """One look at all attempts with one query of the scheduler, by key.
+    def glance(self, *, fresh: float = 0.0) -> Question[Glance] | None:
+        """What the queue shows of all our jobs, with at most one query of the scheduler for all workers of the site:
+        an answer that another one was given less than `fresh` seconds ago will do. None: there is no such question,
+        for the folders tell everything; `poll` does for all then."""
+        ...
+
+    def poll(
+        self, attempts: Sequence[Attempt], *, closely: bool = False, fresh: float = 0.0
+    ) -> Question[dict[str, Sighting]]:
+        """One look at these attempts, by key, with one query of the scheduler at most: see `glance` for `fresh`.
 
         `closely` also asks the accounting, the scheduler's words in the job's log, and for details for people:
         for a few attempts only, for it costs more.

@@ -9,7 +9,7 @@ from howdah.activities.schedulers.records import Look
 from howdah.activities.schedulers.snippets import assign, snippet
 from howdah.errors import OutcomeUnknown, Rejected, SiteError
 from howdah.models.answers import BatchRow, Check
-from howdah.models.batch import Sighting
+from howdah.models.batch import Glance, Sighting
 from howdah.models.job import Attempt, BatchJob, Cancelled
 from howdah.models.sites import ForkSite
 from howdah.models.units import human_size
@@ -54,7 +54,12 @@ class Fork:
         functions, most = self._functions(attempt), self.site.limits.submitted
         return oneshot.submit(attempt, functions=functions, files=files, refusal=_refusal, most=most)
 
-    def poll(self, attempts: Sequence[Attempt], *, closely: bool = False) -> Question[dict[str, Sighting]]:
+    def glance(self, *, fresh: float = 0.0) -> Question[Glance] | None:
+        return None
+
+    def poll(
+        self, attempts: Sequence[Attempt], *, closely: bool = False, fresh: float = 0.0
+    ) -> Question[dict[str, Sighting]]:
         look = Look(attempts, closely=closely)
 
         def read(out: str) -> dict[str, Sighting]:

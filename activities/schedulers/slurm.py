@@ -11,7 +11,7 @@ from howdah.activities.schedulers.slurm_words import deaf, is_ambiguous_function
 from howdah.activities.schedulers.snippets import snippet
 from howdah.errors import OutcomeUnknown
 from howdah.models.answers import BatchRow, Check
-from howdah.models.batch import Sighting
+from howdah.models.batch import Glance, Sighting
 from howdah.models.job import Attempt, BatchJob, Cancelled
 from howdah.models.sites import SlurmSite
 
@@ -35,7 +35,12 @@ class Slurm:
         most = min(limits.submitted, limits.running or limits.submitted)
         return oneshot.submit(attempt, functions=_functions(), files=files, refusal=refusal, most=most)
 
-    def poll(self, attempts: Sequence[Attempt], *, closely: bool = False) -> Question[dict[str, Sighting]]:
+    def glance(self, *, fresh: float = 0.0) -> Question[Glance] | None:
+        return None
+
+    def poll(
+        self, attempts: Sequence[Attempt], *, closely: bool = False, fresh: float = 0.0
+    ) -> Question[dict[str, Sighting]]:
         """A Slurm that gives no answer does not hide the folders: what the wrappers left there is told all the same,
         with `deaf` set. Without attempts it is asked whether it answers, and its error is raised."""
         look = Look(attempts, closely=closely)

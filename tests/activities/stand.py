@@ -54,10 +54,10 @@ class Stand:
         while not any(trouble.tries >= times and part in (None, trouble.part) for trouble in self.gate.troubles):
             await self.gate._news.wait()
 
-    def _counted(self, attempts: Sequence[Attempt], *, closely: bool = False) -> Any:
+    def _counted(self, attempts: Sequence[Attempt], *, closely: bool = False, fresh: float = 0.0) -> Any:
         if attempts:
             self.looks.append(len(attempts))
-        return self._poll(attempts, closely=closely)
+        return self._poll(attempts, closely=closely, fresh=fresh)
 
 
 async def again(step: Callable[..., Awaitable[T]], *given: Any) -> T:

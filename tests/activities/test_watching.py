@@ -13,7 +13,7 @@ from howdah.activities.schedulers import Question
 from howdah.activities.watching import SiteWatch
 from howdah.errors import CredentialsRefused, OutcomeUnknown, Rejected, SiteError, SiteUnreachable
 from howdah.models.answers import Check
-from howdah.models.batch import BatchStatus, EndRecord, Sighting, StartRecord, Witness
+from howdah.models.batch import BatchStatus, EndRecord, Glance, Sighting, StartRecord, Witness
 from howdah.models.causes import FailureCause
 from howdah.models.desk import Part
 from howdah.models.job import Attempt, BatchJob, Cancelled, Watch
@@ -33,7 +33,12 @@ class FakeScheduler:
         self.looks: list[tuple[list[str], bool]] = []
         self.answer: Answer = lambda keys, closely: {key: running(key) for key in keys}
 
-    def poll(self, attempts: Sequence[Attempt], *, closely: bool = False) -> Question[dict[str, Sighting]]:
+    def glance(self, *, fresh: float = 0.0) -> Question[Glance] | None:
+        return None
+
+    def poll(
+        self, attempts: Sequence[Attempt], *, closely: bool = False, fresh: float = 0.0
+    ) -> Question[dict[str, Sighting]]:
         keys = [attempt.key for attempt in attempts]
 
         def read(_: str) -> dict[str, Sighting]:
@@ -352,7 +357,7 @@ async def test_a_monitor_tells_the_reason_in_plain_words_too(
 
 async def test_whoever_waits_for_a_slot_hears_that_a_job_has_ended(scheduler: FakeScheduler, gate: FakeGate) -> None:
     freed = asyncio.Event()
-    site = SiteWatch(FakeShell(), scheduler, QUICK, gate, ended=freed.set)  # type: ignore[arg-type]  # as above
+    site = SiteWatch(FakeShell(), scheduler, QUICK, gate, ended=lambda _: freed.set())  # type: ignore[arg-type]  # as above
     scheduler.answer = lambda keys, closely: {key: running(key) for key in keys}
     await site.change(watch())
     assert not freed.is_set()

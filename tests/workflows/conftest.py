@@ -1,5 +1,6 @@
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -57,8 +58,11 @@ async def serving(client: Client, site: FakeSite) -> AsyncIterator[None]:
         )
         for capability in CAPABILITIES
     ]
-    async with workers[0], workers[1], workers[2]:
+    async with AsyncExitStack() as stack:
+        for worker in workers:
+            await stack.enter_async_context(worker)
         yield
+        await asyncio.gather(*(worker.shutdown() for worker in workers))
 
 
 Handle = WorkflowHandle[Any, Any]

@@ -1,5 +1,8 @@
 """What a site tells of a batch job: the witnesses, and what they come to."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from howdah.models.causes import FailureCause
 from howdah.models.data import Data
 from howdah.models.states import BatchState
@@ -50,6 +53,22 @@ class Witness(Data):
     """Who cancelled it, if the scheduler tells, such as `ann (uid 1001)`."""
 
 
+@dataclass(frozen=True)
+class Glance:
+    """What one question tells of all our jobs at a site, however many there are. No model of pydantic's: it holds ten
+    thousand rows every half a minute."""
+
+    queue: Mapping[str, Witness]
+    """By key: the batch jobs that the scheduler's queue shows. A key with several is left out, for only the records in
+    its folder tell which of them counts."""
+    ended: frozenset[str] = frozenset()
+    """Keys whose wrapper has reported an end; the record itself is in the folder."""
+    age: float = 0.0
+    """Seconds since the scheduler was asked: another worker may have asked for all."""
+    deaf: str = ""
+    """The scheduler gave no answer: its words, or why. `queue` is empty then."""
+
+
 class Sighting(Data):
     """All that one look at the site found out about one attempt. Nothing found is a finding too."""
 
@@ -98,3 +117,5 @@ class BatchStatus(Data):
     ended: int | None = None
     warnings: tuple[str, ...] = ()
     """What people should know of a job that ended well all the same."""
+    crowd: int = 0
+    """How many jobs the worker that answers watches at this site."""

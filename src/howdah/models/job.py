@@ -144,6 +144,8 @@ class BatchJob(Data):
     native_id: str
     found: bool = False
     """An earlier try had submitted it already."""
+    crowd: int = 0
+    """How many jobs the worker that answers watches at this site."""
 
 
 class Watch(Data):

@@ -28,11 +28,24 @@ Directive = Annotated[str, Field(pattern=r"^--[a-z][a-z0-9-]*(=[^\s\x00-\x1f\x7f
 DEFAULT_CACHE = parse_size("10G")
 
 
+class ProjectLimits(Data):
+    """What one project may have of a site, below the limits of all."""
+
+    submitted: Count | None = None
+    running: Count | None = None
+    share: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """Its part of the slots when several projects wait for them: twice the share, twice as many."""
+
+
 class Limits(Data):
     """What we may ask of a site."""
 
     submitted: Count = 500
     running: Count | None = None
+    projects: dict[Name, ProjectLimits] = Field(default={})
+    """By the `project` of the experiment. Projects that are not named have no limit of their own, and a share of 1."""
+    rate: Annotated[float, Field(gt=0, le=1000)] | None = None
+    """Submissions a second, of all workers together."""
     sessions: Annotated[int, Field(strict=True, ge=2, le=64)] = 6
     """SSH sessions at once on the one connection, two at least: a transfer must not keep a cancel waiting."""
     poll: Duration = parse_duration("30s")
@@ -77,6 +90,9 @@ class Site(Data):
     none on this machine."""
     transfer: Literal["howdah", "rsync"] = "howdah"
     """What moves files between here and the site; rsync has to be installed at both."""
+    watch: Literal["auto", "poll"] = "auto"
+    """How the end of a job is noticed: `auto` also lets a small loop run on the login node, over the connection that
+    is there anyway, which tells of it at once. The scheduler is asked all the same."""
     downloads: bool = True
     """The site may fetch inputs with a URL by itself, if it has curl; otherwise they pass through the worker."""
 

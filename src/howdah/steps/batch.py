@@ -1,18 +1,22 @@
 """The steps of a batch job, and the capability that each needs of a worker."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from howdah.models.batch import BatchStatus
 from howdah.models.job import Attempt, BatchJob, Cancelled, Collect, Collected, Staged, Watch, Workdir
 from howdah.steps import Step, minutes, seconds
 
-CONTROL, STAGING, MONITORING = "control", "staging", "monitoring"
-CAPABILITIES = (CONTROL, STAGING, MONITORING)
+CONTROL, SUBMISSION, STAGING, MONITORING = "control", "submission", "staging", "monitoring"
+CAPABILITIES = (CONTROL, SUBMISSION, STAGING, MONITORING)
 
 BEAT = seconds(15)
 """So soon a dead worker is noticed, and what it had in hand is given to another one."""
-WATCHING = seconds(30)
-"""The same of monitors: there are thousands, each heartbeat is a write of the server's, and jobs run on meanwhile."""
+WATCHING = seconds(30), minutes(5)
+"""The same of monitors, where there are few and where there are many: each heartbeat is a write of the server's, and
+jobs run on meanwhile."""
+FOR_EACH = timedelta(seconds=0.02)
+"""So much longer for every job that is watched at the same site."""
 WAITS = timedelta(days=366)
 """At the site's gate, or in line for a slot: as long as the experiment may live."""
 
@@ -25,7 +29,7 @@ def queue(site: str, capability: str) -> str:
 prepare = Step("batch.prepare", Attempt, Workdir, within=minutes(3), heartbeat=BEAT, waits=WAITS)
 stage_in = Step("batch.stage_in", Attempt, Staged, within=timedelta(days=7), heartbeat=BEAT, waits=WAITS)
 submit = Step("batch.submit", Attempt, BatchJob, within=minutes(5), heartbeat=BEAT, waits=WAITS)
-monitor = Step("batch.monitor", Watch, BatchStatus, within=timedelta(days=366), heartbeat=WATCHING, cut_off=True)
+monitor = Step("batch.monitor", Watch, BatchStatus, within=timedelta(days=366), heartbeat=WATCHING[0], cut_off=True)
 stage_out = Step("batch.stage_out", Collect, Collected, within=timedelta(days=7), heartbeat=BEAT, waits=WAITS)
 cancel = Step(
     "batch.cancel",
@@ -50,10 +54,17 @@ cleanup = Step(
 
 CAPABILITY_OF = {
     prepare.name: CONTROL,
-    submit.name: CONTROL,
+    submit.name: SUBMISSION,
     cancel.name: CONTROL,
     cleanup.name: CONTROL,
     stage_in.name: STAGING,
     stage_out.name: STAGING,
     monitor.name: MONITORING,
 }
+
+
+def monitor_among(crowd: int) -> Step[Watch, BatchStatus]:
+    """`monitor` of a job that is one of so many: the more there are the more seldom each is said to be alive, so that
+    ten thousand cost a server little more than a few hundred."""
+    few, many = WATCHING
+    return replace(monitor, heartbeat=min(max(few, crowd * FOR_EACH), many))
