@@ -8,7 +8,7 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -139,12 +139,13 @@ def without_traces(part: Any) -> Any:
     return [without_traces(item) for item in part] if isinstance(part, list) else part
 
 
-def main() -> None:
+def main(record: Callable[[str, str], Coroutine[Any, Any, None]], usage: str | None) -> None:
+    """`record` is given the address of a server of its own, and the release."""
     if len(sys.argv) != 2:
-        sys.exit(__doc__)
+        sys.exit(usage)
     with tempfile.TemporaryDirectory() as folder, PrivateTemporal(Path(folder)) as server:
         asyncio.run(record(server.address, sys.argv[1]))
 
 
 if __name__ == "__main__":
-    main()
+    main(record, __doc__)

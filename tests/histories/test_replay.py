@@ -9,15 +9,20 @@ from temporalio.worker import Replayer
 
 from howdah.workers.sandbox import workflow_runner
 from howdah.workflows.hpc_job import HpcJob
+from howdah.workflows.site_desk import SiteDesk
 
-RECORDED = sorted(Path(__file__).parent.glob("*.json"))
+RECORDED = sorted(Path(__file__).parent.rglob("*.json"))
+AT_LEAST = {"hpc": 5, "desk": 2}
 
 
-def test_histories_were_recorded() -> None:
-    assert len(RECORDED) >= 5
+@pytest.mark.parametrize("kind", AT_LEAST)
+def test_histories_were_recorded(kind: str) -> None:
+    assert len([path for path in RECORDED if path.stem.startswith(f"{kind}-")]) >= AT_LEAST[kind]
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
-    replayer = Replayer(workflows=[HpcJob], workflow_runner=workflow_runner(), data_converter=pydantic_data_converter)
+    replayer = Replayer(
+        workflows=[HpcJob, SiteDesk], workflow_runner=workflow_runner(), data_converter=pydantic_data_converter
+    )
     await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))

@@ -1,9 +1,6 @@
 """Record histories of the desk of a site as it is: `python -m tests.histories.desk.record RELEASE`."""
 
-import asyncio
 import json
-import sys
-import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +12,9 @@ from temporalio.worker import Worker
 from howdah import names
 from howdah.models.causes import FailureCause
 from howdah.models.desk import Part, Pause, Report, Resume, SiteState, Trouble
-from howdah.testing.temporal import PrivateTemporal
 from howdah.workers.sandbox import workflow_runner
 from howdah.workflows.site_desk import MOST_EVENTS, SiteDesk
-from tests.histories.record import without_traces
+from tests.histories.record import main, without_traces
 
 HERE = Path(__file__).parent
 NOON = datetime(2026, 11, 21, 12, 4, tzinfo=UTC)
@@ -62,12 +58,5 @@ async def record(address: str, release: str) -> None:
             (HERE / f"desk-{release}-{scenario.__name__}.json").write_text(json.dumps(recorded, indent=2) + "\n")
 
 
-def main() -> None:
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    with tempfile.TemporaryDirectory() as folder, PrivateTemporal(Path(folder)) as server:
-        asyncio.run(record(server.address, sys.argv[1]))
-
-
 if __name__ == "__main__":
-    main()
+    main(record, __doc__)
