@@ -12,7 +12,8 @@ from howdah.activities.transports.shell import Shell
 from howdah.activities.transports.ssh import SshTransport
 from howdah.models.sites import Site
 from howdah.testing.sshd import PrivateSshd
-from howdah.testing.wire import MOST_UNDER_WAY, Wire, _Way
+from howdah.testing.wire import Wire
+from howdah.testing.wire_ends import MOST_UNDER_WAY, Way
 from tests.conftest import skip_without_sshd
 
 MANY = random.Random(1).randbytes(3_000_000)
@@ -58,9 +59,9 @@ async def test_all_bytes_pass_in_order_and_are_counted(delay: float, rate: float
 
 
 def test_a_delay_holds_nothing_back_and_a_rate_does() -> None:
-    far = _Way(0.02, None)
+    far = Way(0.02, None)
     assert [far.due(1 << 20, now) for now in (5.0, 5.0, 6.0)] == [5.02, 5.02, 6.02]
-    narrow = _Way(0.5, 1000.0)
+    narrow = Way(0.5, 1000.0)
     assert [narrow.due(100, now) for now in (5.0, 5.0, 9.0)] == pytest.approx([5.6, 5.7, 9.6])
     assert far.room == MOST_UNDER_WAY
     assert narrow.room < 100_000
