@@ -29,7 +29,7 @@ from howdah.models.states import BatchState, JobState
 from howdah.testing.fake_site import FakeSite
 from howdah.testing.jobs import job_at
 from howdah.testing.temporal import PrivateTemporal
-from howdah.workers.sandbox import workflow_runner
+from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 from tests.workflows.conftest import Handle, Stage, serving, until, until_it_pauses
 
@@ -122,7 +122,7 @@ async def record(address: str, release: str) -> None:
     client = await Client.connect(address, data_converter=pydantic_data_converter)
     for scenario in SCENARIOS:
         stage = Stage(client, f"wf-{uuid4().hex[:8]}", FakeSite())
-        worker = Worker(client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=workflow_runner())
+        worker = Worker(client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=workflow_runner(CONTRACT))
         async with worker, serving(client, stage.site):
             handle = await scenario(stage)
             with suppress(WorkflowFailureError):

@@ -7,7 +7,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
-from howdah.workers.sandbox import workflow_runner
+from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 from howdah.workflows.site_desk import SiteDesk
 
@@ -23,6 +23,6 @@ def test_histories_were_recorded(kind: str) -> None:
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
     replayer = Replayer(
-        workflows=[HpcJob, SiteDesk], workflow_runner=workflow_runner(), data_converter=pydantic_data_converter
+        workflows=[HpcJob, SiteDesk], workflow_runner=workflow_runner(CONTRACT), data_converter=pydantic_data_converter
     )
     await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))

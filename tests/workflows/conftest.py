@@ -19,7 +19,7 @@ from howdah.steps import activities_of
 from howdah.steps.batch import CAPABILITIES, queue
 from howdah.testing.fake_site import FakeSite
 from howdah.testing.jobs import job_at
-from howdah.workers.sandbox import workflow_runner
+from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 
 
@@ -41,7 +41,7 @@ async def stage(temporal: str) -> AsyncIterator[Stage]:
     client = await Client.connect(temporal, data_converter=pydantic_data_converter)
     stage = Stage(client, f"wf-{uuid4().hex[:8]}", FakeSite())
     async with (
-        Worker(client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=workflow_runner()),
+        Worker(client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=workflow_runner(CONTRACT)),
         serving(client, stage.site),
     ):
         yield stage

@@ -21,7 +21,7 @@ from howdah.models.states import BatchState, JobState
 from howdah.testing.fake_site import FakeSite
 from howdah.testing.temporal import TIME_SKIPPING
 from howdah.workers.embedded import find_program
-from howdah.workers.sandbox import workflow_runner
+from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 from tests.workflows.conftest import Stage, serving
 
@@ -36,7 +36,7 @@ async def skipping() -> AsyncIterator[Stage]:
     ) as env:
         stage = Stage(env.client, f"wf-{uuid4().hex[:8]}", FakeSite())
         async with (
-            Worker(env.client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=workflow_runner()),
+            Worker(env.client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=workflow_runner(CONTRACT)),
             serving(env.client, stage.site),
         ):
             yield stage

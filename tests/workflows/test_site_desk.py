@@ -17,7 +17,7 @@ from howdah.models.desk import Part, Pause, Report, Resume, SiteState, Trouble
 from howdah.testing.temporal import TIME_SKIPPING
 from howdah.workers.desk import read_desk
 from howdah.workers.embedded import find_program
-from howdah.workers.sandbox import workflow_runner
+from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.desk_book import BELIEVED, MOST_REPORTS, MOST_TEXT, details, with_pause, with_report, with_resume
 from howdah.workflows.site_desk import MOST_EVENTS, SiteDesk
 
@@ -60,7 +60,7 @@ class Desks:
 async def desks(temporal: str) -> AsyncIterator[Desks]:
     client = await Client.connect(temporal, data_converter=pydantic_data_converter)
     desks = Desks(client, f"wf-{uuid4().hex[:8]}")
-    async with Worker(client, task_queue=desks.queue, workflows=[SiteDesk], workflow_runner=workflow_runner()):
+    async with Worker(client, task_queue=desks.queue, workflows=[SiteDesk], workflow_runner=workflow_runner(CONTRACT)):
         yield desks
 
 
@@ -152,7 +152,9 @@ async def skipping() -> AsyncIterator[Desks]:
         data_converter=pydantic_data_converter,
     ) as env:
         desks = Desks(env.client, f"wf-{uuid4().hex[:8]}")
-        async with Worker(env.client, task_queue=desks.queue, workflows=[SiteDesk], workflow_runner=workflow_runner()):
+        async with Worker(
+            env.client, task_queue=desks.queue, workflows=[SiteDesk], workflow_runner=workflow_runner(CONTRACT)
+        ):
             yield desks
 
 

@@ -12,7 +12,7 @@ from temporalio.worker import Worker
 from howdah import names
 from howdah.models.causes import FailureCause
 from howdah.models.desk import Part, Pause, Report, Resume, SiteState, Trouble
-from howdah.workers.sandbox import workflow_runner
+from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.site_desk import MOST_EVENTS, SiteDesk
 from tests.histories.record import main, without_traces
 
@@ -45,7 +45,7 @@ SCENARIOS: tuple[Scenario, ...] = (is_paused_reported_on_and_resumed, goes_on_wi
 
 async def record(address: str, release: str) -> None:
     client = await Client.connect(address, data_converter=pydantic_data_converter)
-    async with Worker(client, task_queue="wf", workflows=[SiteDesk], workflow_runner=workflow_runner()):
+    async with Worker(client, task_queue="wf", workflows=[SiteDesk], workflow_runner=workflow_runner(CONTRACT)):
         for scenario in SCENARIOS:
             began = SiteState(site=scenario.__name__)
             handle = await client.start_workflow(
