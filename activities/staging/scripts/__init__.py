@@ -25,7 +25,9 @@ def enter(attempt: Attempt, otherwise: str = f"exit {GONE}") -> str:
     folder, key = shlex.quote(attempt.folder or "/nonexistent"), shlex.quote(attempt.key)
     return f"""
 LC_ALL=C; export LC_ALL
-cd -- {folder} 2>/dev/null && [ ! -L .howdah ] && [ "$(cat .howdah/key 2>/dev/null)" = {key} ] || {{ {otherwise}; }}
+owner=
+cd -- {folder} 2>/dev/null && [ ! -L .howdah ] && [ -f .howdah/key ] && IFS= read -r owner 2>/dev/null <.howdah/key
+[ "$owner" = {key} ] || {{ {otherwise}; }}
 """
 
 
