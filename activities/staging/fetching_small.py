@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from howdah.activities.staging.choosing import Item
-from howdah.activities.staging.listing import Found, look_again
+from howdah.activities.staging.listing import Found, entries_of
 from howdah.activities.staging.names import as_data
 from howdah.activities.staging.scripts import outgoing
 from howdah.activities.staging.sizes import patience
@@ -41,12 +41,8 @@ class Pack:
     async def fetch(self) -> None:
         async with _aside(self._storage, self._items) as aside:
             await self._receive(aside)
-            await together([self._look_again(), self._place(aside)])
+            await self._place(aside)
         self._trip.telling.again(sum(size for size, _ in self._came.values()))
-
-    async def _look_again(self) -> None:
-        paths = {item.found.path for item in self._items}
-        self.now = await look_again(self._trip.shell, self._trip.attempt, paths)
 
     async def _place(self, aside: "_Aside") -> None:
         right = [number for number, (_, digest) in self._came.items() if digest == self._sum(number)]
@@ -68,7 +64,7 @@ class Pack:
         untar = Untar(self._trip.sizes.pack_bytes)
         waiting = iter(enumerate(self._items))
         held: list[tuple[int, bytes]] = []
-        stream = self._trip.shell.receive(script, data=names + names, idle=patience(self._trip.sizes.pack_bytes))
+        stream = self._trip.shell.receive(script, data=names * 3, idle=patience(self._trip.sizes.pack_bytes))
         async with _Writing(self, aside) as writing, aclosing(stream) as chunks:
             async for chunk in chunks:
                 held += [(_expected(name, waiting), data) for name, data in untar.feed(chunk)]
@@ -78,9 +74,10 @@ class Pack:
         mark, words = untar.rest[: len(MARK)], untar.rest[len(MARK) :]
         if not untar.ended or mark != MARK:
             raise OutcomeUnknown("The stream of files from the site ended too early.")
-        sums, _, complaints = words.partition(b"\0")
+        sums, complaints, now = [*words.split(b"\0", 2), b"", b""][:3]
         self.sums = parse_sums(sums.decode("utf-8", "surrogateescape"))
         self.words = complaints.decode(errors="replace").strip()
+        self.now = {found.path: found for found in entries_of(now)}
 
     def _is_batch(self, held: list[tuple[int, bytes]]) -> bool:
         sizes = self._trip.sizes

@@ -159,6 +159,13 @@ class Listed:
         return Listing(tuple(self.entries), self._fields[1])
 
 
+def entries_of(answer: bytes) -> tuple[Found, ...]:
+    """Of a whole answer of `outgoing.again`. Raises OutcomeUnknown when it is not whole."""
+    listed = Listed()
+    listed.feed(answer)
+    return listed.listing().entries
+
+
 def _unquoted(name: str) -> str:
     """As GNU programs put names into their complaints, in the C locale."""
 

@@ -26,14 +26,16 @@ exit 0
 
 def again(attempt: Attempt) -> str:
     """Names come in; fields as of `listing` go out for those that are still there, with no link on the way to them."""
-    clear = f"""{NO_LINK_ON_THE_WAY}
+    return f"{enter(attempt)}{_AGAIN}exit 0\n"
+
+
+_CLEAR = f"""{NO_LINK_ON_THE_WAY}
 for name; do open_way "$name" >&2 && printf '%s\\0' "$name"; done; :"""
-    look = f"""find "$@" -maxdepth 0 -printf '{_FOUND}%p\\0' 2>/dev/null; :"""
-    return f"""{enter(attempt)}
+_LOOK = f"""find "$@" -maxdepth 0 -printf '{_FOUND}%p\\0' 2>/dev/null; :"""
+_AGAIN = f"""
 printf 'there\\0'
-xargs -0 -r sh -c {shlex.quote(clear)} sh 2>/dev/null | xargs -0 -r sh -c {shlex.quote(look)} sh
+xargs -0 -r sh -c {shlex.quote(_CLEAR)} sh 2>/dev/null | xargs -0 -r sh -c {shlex.quote(_LOOK)} sh
 printf 'end\\0\\0'
-exit 0
 """
 
 
@@ -66,10 +68,11 @@ exit 0
 
 
 def pack(attempt: Attempt, length: int) -> str:
-    """Names of plain files come in, NUL after each, `length` bytes in all, and the same once more.
+    """Names of plain files come in, NUL after each, `length` bytes in all, and the same twice more.
 
     A tar stream goes out. After its end, which may be longer than needed, come the line `sums`, the sums of the
-    files as they are then in the words of `sha256sum`, a NUL, and what tar and sha256sum complained about.
+    files as they are then in the words of `sha256sum`, a NUL, what tar and sha256sum complained about, a NUL, and
+    last the answer of `again`: how the files are when all has been read.
     """
     return f"""{enter(attempt)}
 exec 3>&1
@@ -77,10 +80,10 @@ words=$(
   head -c {length} |
     tar -c -b 128 --format=gnu --no-recursion --hard-dereference --no-unquote --null -T - -f - 2>&1 1>&3
   printf 'sums\\n' >&3
-  xargs -0 -r sha256sum 2>&1 1>&3
+  head -c {length} | xargs -0 -r sha256sum 2>&1 1>&3
 )
-printf '\\0%s' "$words"
-exit 0
+printf '\\0%s\\0' "$words"
+{_AGAIN}exit 0
 """
 
 
