@@ -4,12 +4,11 @@ The folder holds the user's files, and `.howdah/` beside them with everything of
 """
 
 import shlex
-from collections.abc import Callable
 from typing import NoReturn
 
 from howdah.activities.schedulers import Question
 from howdah.errors import DataError, SiteError
-from howdah.models.answers import Check, LogChunk, ReadLog
+from howdah.models.answers import Check
 from howdah.models.causes import FailureCause
 from howdah.models.desk import Part
 from howdah.models.job import Attempt, Workdir
@@ -59,7 +58,7 @@ say MADE "$(pwd -P)"
 def remove(attempt: Attempt, site: Site) -> Question[None]:
     """Remove the folder, if it is below the scratch and carries the attempt's key. Gone already is as good.
 
-    It is renamed first: cut off half-way, the rest is still known as ours.
+    It is renamed first: cut off half-way, the rest is still known as ours. Its entry on the board goes with it.
     """
     folder = shlex.quote(attempt.folder) if attempt.folder else f'"$S"/{shlex.quote(attempt.subfolder)}'
     script = f"""
@@ -78,6 +77,7 @@ if [ -d "$T" ]; then
   chmod -R u+rwX "$T" 2>/dev/null
   rm -rf "$T" 2>&1 || say FAILED
 fi
+rm -f "$S/{CONTROL}/$(id -u)/ended/$K" 2>/dev/null
 rmdir "${{D%/*}}" 2>/dev/null && rmdir "${{D%/*/*}}" 2>/dev/null
 say GONE
 """
@@ -91,60 +91,6 @@ say GONE
         _refuse(f"Cannot remove the folder of {attempt.key} at site {site.name}", out)
 
     return Question(script, read, within=25 * 60)
-
-
-def read_log(ask: ReadLog) -> Question[LogChunk]:
-    """Read on in a job's stdout or stderr; wait at the site for more, so that waiting costs no round trips.
-
-    When more than four times the limit has come, the middle is left out: a flood must not drown the reader.
-    """
-    folder = ask.attempt.folder or ""
-    name = "stderr" if ask.stream == "stderr" else "stdout"
-    script = f"""
-cd {shlex.quote(folder)}/{CONTROL} 2>/dev/null || {{ printf 'NONE 0 0\\n'; exit 0; }}
-at={ask.offset}; most={ask.limit}; turns={int(ask.patience * 2)}
-size() {{ s=$(wc -c <{name} 2>/dev/null) || s=0; s=$((s + 0)); }}
-while :; do
-  over=RUNNING; for f in end*; do [ -e "$f" ] && over=ENDED; done
-  size; [ $s -gt $at ] && break; [ $over = ENDED ] && break; [ $turns -le 0 ] && break
-  turns=$((turns - 1)); sleep 0.5
-done
-if [ $((s - at)) -gt $((most * 4)) ]; then at=$((s - most)); fi
-printf '%s %s %s\\n' "$over" "$at" "$s"
-[ $s -gt $at ] && tail -c +$((at + 1)) {name} 2>/dev/null | head -c "$most"
-exit 0
-"""
-    return Question(script, _chunk_reader(ask), within=ask.patience + 60)
-
-
-def _chunk_reader(ask: ReadLog) -> Callable[[str], LogChunk]:
-    def read(out: str) -> LogChunk:
-        head, _, text = out.partition("\n")
-        over, at, size = head.split()
-        data = text.encode("utf-8", "surrogateescape")
-        whole = data if len(data) < ask.limit else data[: _whole_characters(data)]
-        start = int(at)
-        end = start + len(whole)
-        return LogChunk(
-            text=whole.decode("utf-8", "replace"),
-            offset=max(end, ask.offset if over != "NONE" else 0),
-            ended=over == "NONE" or (over == "ENDED" and end >= int(size)),
-            dropped=max(start - ask.offset, 0),
-        )
-
-    return read
-
-
-def _whole_characters(data: bytes) -> int:
-    """The length of `data` without a UTF-8 character that is cut off at its end."""
-    for back in range(1, min(4, len(data)) + 1):
-        byte = data[-back]
-        if byte & 0xC0 == 0xC0:  # the first byte of a character of several
-            wanted = 2 + (byte >= 0xE0) + (byte >= 0xF0)
-            return len(data) if wanted <= back else len(data) - back
-        if byte < 0x80:
-            break
-    return len(data)
 
 
 def check_scratch(site: Site) -> Question[Check]:

@@ -20,12 +20,15 @@ class Question(Generic[T]):
     """Shell text for a site, and how to read its standard output.
 
     `read` raises a `SiteError` when the answer is a refusal, and `OutcomeUnknown` when it cannot tell.
-    `within` is the time limit in seconds.
+    `within` is the time limit in seconds. `common` is how the script begins, if that is the same for others of its
+    kind, and does nothing yet; `once` is what is done before them where several go together (see `together`).
     """
 
     script: str
     read: Callable[[str], T]
     within: float = 60.0
+    common: str = ""
+    once: str = ""
 
 
 class Keyed(Protocol):

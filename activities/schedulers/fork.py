@@ -51,8 +51,14 @@ class Fork:
         files = {"script": self.script(attempt), "command": command.render(attempt, self.site, folder)}
         if text := command.inner(attempt):
             files["inner"] = text
-        functions, most = self._functions(attempt), self.site.limits.submitted
-        return oneshot.submit(attempt, functions=functions, files=files, refusal=_refusal, most=most)
+        return oneshot.submit(
+            attempt,
+            functions=snippet("fork_processes") + snippet("fork"),
+            settings=self._settings(attempt),
+            files=files,
+            refusal=_refusal,
+            most=self.site.limits.submitted,
+        )
 
     def glance(self, *, fresh: float = 0.0) -> Question[Glance] | None:
         return None
@@ -80,10 +86,9 @@ class Fork:
     def check(self) -> Question[tuple[Check, ...]]:
         return Question(checks.script(self.site, "fork_check"), _read_check)
 
-    def _functions(self, attempt: Attempt) -> str:
+    def _settings(self, attempt: Attempt) -> str:
         memory = attempt.job.spec.resources.memory
-        settings = assign(root=self._root(attempt), memory=memory and math.ceil(memory / 1024))
-        return settings + snippet("fork_processes") + snippet("fork")
+        return assign(root=self._root(attempt), memory=memory and math.ceil(memory / 1024))
 
     def _folder(self, attempt: Attempt) -> str:
         return attempt.folder or f"{self.site.scratch}/{attempt.subfolder}"

@@ -5,18 +5,19 @@ how many jobs of ours are there), `send` (submits and says NEW or FAILED), `kill
 still there).
 """
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
 from howdah.activities.schedulers import Keyed, Question
-from howdah.activities.schedulers.snippets import assign, clean, here, snippet
+from howdah.activities.schedulers.snippets import assign, clean, snippet
 from howdah.errors import NoSlot, OutcomeUnknown, SiteError, SiteUnreachable
 from howdah.models.causes import FailureCause
 from howdah.models.job import Attempt, BatchJob, Cancelled
 
-SUBMIT_WITHIN = 200.0
-"""Seconds: waiting for the lock, looking for an earlier submission, and submitting, each to its own limit."""
+SUBMIT_WITHIN = 240.0
+"""Seconds: waiting for the lock, looking for an earlier submission, counting, and submitting, each to its own limit."""
 CANCEL_WITHIN = 240.0
 
 
@@ -46,18 +47,24 @@ def submit(
     files: Mapping[str, str],
     refusal: Callable[[int, str], SiteError],
     most: int | None = None,
+    settings: str = "",
+    count_once: bool = False,
 ) -> Question[BatchJob]:
     """`files` go to the control folder; `refusal` reads the exit code and the words of a submission that failed.
+    `settings` are variables that `functions`, the same for every attempt, look at.
 
-    With `most` jobs of ours at the site already, the answer is NoSlot.
+    With `most` jobs of ours at the site already, the answer is NoSlot. Where several submissions go together, the
+    jobs are counted once for all of them if `count_once`, and nobody waits long for a lock.
     """
-    put = "".join(here(f"put {name}", text, then="|| return 1") for name, text in files.items())
-    script = (
+    put = "".join(f"put {name} {shlex.quote(_ended(text))} || return 1\n" for name, text in files.items())
+    common = functions + snippet("submit")
+    own = (
         assign(folder=attempt.folder, key=attempt.key, most=most)
-        + functions
+        + settings
         + f"put_files() {{\n{put}}}\n"
-        + snippet("submit")
+        + "exec 2>&1\nsubmit_job\n"
     )
+    once = "patience=2\n" + ("count_jobs\n" if count_once and most is not None else "")
 
     def read(out: str) -> BatchJob:
         answer = Answer.of(out)
@@ -87,7 +94,11 @@ def submit(
             case _:
                 _refuse_folder(attempt, answer)
 
-    return Question(script, read, within=SUBMIT_WITHIN)
+    return Question(common + own, read, within=SUBMIT_WITHIN, common=common, once=once)
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") else f"{text}\n"
 
 
 def cancel(

@@ -16,13 +16,18 @@ find_job() {
   printf '%s\n' "$rows" | grep -v '|FAILED|BadConstraints$' | sed -n 's/^\([0-9][0-9]*\)|.*/\1/p' | sort -n | head -n 1
 }
 
-# How many jobs of ours wait or run: those whose name is a key.
+# How many jobs of ours wait or run. Far below the limit what was true some seconds ago will do. Set before: limit, final.
 jobs_here() {
-  rows=$(timeout 45 squeue --noheader --user="$who" --format=%j </dev/null) || {
-    printf '%s\n' "$rows"
-    return 1
-  }
-  printf '%s\n' "$rows" | grep -c '^hd-' || :
+  listing 3
+  [ "$heard" -eq 0 ] && [ -n "$known" ] && [ "$(($(living) + 200))" -gt "$limit" ] && listing 0
+  [ "$heard" -eq 0 ] && living && return 0
+  printf '%s\n' "$said"
+  return 1
+}
+
+living() {
+  printf '%s\n' "$rows" |
+    awk -F'|' -v final="|$final|" 'NF == 6 && !index(final, "|" $3 "|") { number++ } END { print number + 0 }'
 }
 
 # --export is left at its default and the environment is made small instead: any other value of --export makes Slurm
@@ -35,7 +40,10 @@ send() {
     done && umask 022 && env -i "$@" timeout 60 sbatch --parsable .howdah/script </dev/null 2>&1
   )
   code=$?
-  id=$(printf '%s\n' "$out" | grep -E '^[0-9]+(;[^ ]*)?$' | tail -n 1)
+  case $out in
+    '' | *[!0-9]*) id=$(printf '%s\n' "$out" | grep -E '^[0-9]+(;[^ ]*)?$' | tail -n 1) ;;
+    *) id=$out ;;
+  esac
   id=${id%%;*}
   if [ "$code" -eq 0 ] && [ -n "$id" ]; then
     note job "$id"

@@ -1,5 +1,11 @@
-# One query for all jobs of this account: one of a few ids would load all jobs of the cluster. Every row begins with a
-# number nobody can know beforehand, for the name of a job may hold line breaks and look like a row.
-timeout 45 squeue --noheader --user="$who" --states=all --format="$n|%i|%F|%T|%r|%N|%j" </dev/null 2>&1
-heard=$?
+# Set before: n, fresh (how old an answer may be, in seconds). A row of ours begins with our own number.
+listing "$fresh"
+[ "$heard" -eq 0 ] || printf '%s\n' "$said"
 printf '%s asked %s\n' "$n" "$heard"
+
+# Reads lines "KEY FOLDER" and prints the rows of these keys.
+rows_of_these() {
+  { cat && printf '%s\n' "$rows"; } |
+    awk -F'|' -v n="$n" 'NF < 6 { sub(/ .*/, ""); wanted[$0]; next } $6 in wanted { print n "|" $0 }'
+}
+rows_of_all() { printf '%s\n' "$rows" | sed -n "s/^./$n|&/p"; }

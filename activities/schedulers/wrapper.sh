@@ -3,6 +3,7 @@
 #   213  another batch job has claimed this attempt        214  the folder is gone or is not ours
 #   215  cancelled before it began                      216  no claim can be made: no room, or nothing may be written
 h=$folder/.howdah
+board=${folder%/*/*/*}/.howdah/$(id -u)/ended
 note() { printf '%s\n' "$2" >"$h/.$1.$$" && mv -f "$h/.$1.$$" "$h/$1"; }
 # A scheduler forgets exit codes; the log, which duplicates write to as well, does not.
 leave() { echo "howdah leaves $me $1"; exit "$1"; }
@@ -43,6 +44,7 @@ done
 started=$(date +%s)
 host=$(hostname)
 rm -f "$h/end"
+rm -f "$board/$key" 2>/dev/null
 begin="native_id=$me host=$host pid=$$ started=$started $about"
 note start "$begin" || echo "howdah start $begin"
 
@@ -72,6 +74,12 @@ case $(tail -c 4096 "$h/stderr") in *"oom_kill event"*|*"oom-kill event"*) oom=1
 ended=$(date +%s)
 end="exit_code=$code signals=$signals started=$started ended=$ended host=$host cause=$expired oom=$oom $about"
 # With the quota used up, the scheduler's log may still have room in its last block.
-note end "$end" || echo "howdah end $end"
+if note end "$end"; then
+  # For whoever looks at all jobs at once. The scratch may be shared, so only on a board of our own; without one the
+  # end is found all the same.
+  { [ -O "$board" ] && [ ! -L "$board" ] && true >>"$board/$key"; } 2>/dev/null
+else
+  echo "howdah end $end"
+fi
 clear_away
 exit "$code"

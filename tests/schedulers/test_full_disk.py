@@ -12,6 +12,7 @@ from howdah.testing.scheduler_contract import Bench
 from howdah.testing.slurm import PrivateSlurm
 from howdah.testing.small_disk import SmallDisk
 from tests.schedulers.conftest import slurm_bench
+from tests.schedulers.test_glance import CORNER, glance
 
 MIB = 2**20
 pytestmark = pytest.mark.slurm
@@ -31,8 +32,12 @@ def bench(shared_slurm: PrivateSlurm, disk: SmallDisk) -> Bench:
 
 
 async def test_a_job_that_fills_the_disk_is_told_with_its_exit_code(bench: Bench) -> None:
-    status = await bench.end(await bench.submitted("head -c 100M /dev/zero >big; exit 3"))
+    """Its record is in the scheduler's log only, so it puts nothing on the board: whoever looks would find none."""
+    attempt = await bench.submitted("head -c 100M /dev/zero >big; exit 3")
+    status = await bench.end(attempt)
     assert (status.state, status.exit_code, status.cause) == (BatchState.FAILED, 3, FailureCause.PROGRAM_EXIT)
+    assert (Path(bench.site.scratch) / CORNER / "ended").is_dir()
+    assert attempt.key not in (await glance(bench)).ended
 
 
 async def test_nothing_is_submitted_from_a_full_disk(bench: Bench, disk: SmallDisk, shared_slurm: PrivateSlurm) -> None:
