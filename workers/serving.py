@@ -18,9 +18,10 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymen
 from howdah.errors import ConfigError
 from howdah.models.sites import Site
 from howdah.steps import seconds
-from howdah.steps.batch import CAPABILITIES
+from howdah.steps.batch import CAPABILITIES, SUBMISSION
 from howdah.workers.attending import attended
 from howdah.workers.composition import Queue, site_queues, step_name, workflow_queue
+from howdah.workers.rates import keep_rate
 from howdah.workers.sandbox import workflow_runner
 
 STICKY = seconds(5)
@@ -54,7 +55,9 @@ async def serve(
     async with AsyncExitStack() as stack:
         queues = [workflow_queue()] if workflows else []
         for site in sites:
-            here = await stack.enter_async_context(site_queues(site, wanted(capabilities)))
+            if SUBMISSION in wanted(capabilities):
+                await keep_rate(client, site)
+            here = await stack.enter_async_context(site_queues(site, wanted(capabilities), client=client))
             await stack.enter_async_context(attended(client, site.name, here.gate, stop=stop))
             queues += here.queues
         for queue in queues:

@@ -77,12 +77,10 @@ def each_once(slurm: PrivateSlurm, attempts: Sequence[Attempt]) -> None:
 
 
 @asynccontextmanager
-async def far_away(
-    slurm: PrivateSlurm, scratch: Path, server_folder: Path, delay: float
-) -> AsyncIterator[tuple[Bench, Wire]]:
+async def far_away(slurm: PrivateSlurm, scratch: Path, at: Path, delay: float) -> AsyncIterator[tuple[Bench, Wire]]:
     """The same Slurm, at the other end of a wire."""
     skip_without_sshd()
-    with PrivateSshd(server_folder) as server:
+    with PrivateSshd(at) as server:
         async with Wire(server.port, delay=delay) as wire:
             site = slurm.site("cluster", str(scratch), ssh=server.alias)
             site = site.model_copy(update={"ssh_config": str(server.behind(wire.port))})
