@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help pi test check bench clean
+.PHONY: help pi test check bench bench-full clean
 
 help:  ## what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 pi: $(VENV)/installed  ## set everything up and run the first experiment, watched live
 	$(BIN)/howdah start examples/pi/experiment.yaml --watch
@@ -21,6 +21,12 @@ test: $(VENV)/installed-dev  ## set everything up and run all checks and tests
 	$(BIN)/python -P -m pytest --numprocesses auto --dist loadfile $(PYTEST)
 
 check: test
+
+bench: $(VENV)/installed-dev  ## measure how fast it is, into benchmarks/results (a quarter of an hour)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-full: $(VENV)/installed-dev  ## the same with ten thousand jobs (an hour and a half)
+	$(BIN)/python -m benchmarks --full $(BENCH)
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "howdah needs Python 3.11 or later: make PYTHON=python3.11")'

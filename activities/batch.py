@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from howdah.activities import folder
+from howdah.activities.bell import loop_at
 from howdah.activities.chairs import Chairs, Seat
 from howdah.activities.gate import Gate
+from howdah.activities.gathering import Gathering
 from howdah.activities.line import Line
 from howdah.activities.schedulers import Scheduler
 from howdah.activities.slots import Slots, Unlimited
@@ -39,15 +41,18 @@ class BatchActivities:
         self.site, self.shell, self.scheduler, self.gate = site, shell, scheduler, gate
         self.slots: Slots = slots or Unlimited()
         self.submissions = Submissions(shell, scheduler)
+        self._making: Gathering[Workdir] = Gathering(shell)
+        self._removing: Gathering[None] = Gathering(shell)
         self.line = Line(leisure=at_leisure)
-        self.watch = SiteWatch(shell, scheduler, site.limits, gate, ended=self._ended)
+        push = loop_at(site, scheduler)
+        self.watch = SiteWatch(shell, scheduler, site.limits, gate, ended=self._ended, push=push)
         self.cache = Cache(site.cache_size)
         self._chairs = {capability: Chairs(number) for capability, number in CHAIRS.items()}
 
     @carries_out(batch.prepare)
     async def prepare(self, attempt: Attempt) -> Workdir:
         async with self._passing(batch.prepare, Part.LOGIN, Part.SCRATCH):
-            return await self.shell.ask(folder.make(attempt, self.site))
+            return await self._making.ask(folder.make(attempt, self.site), key=attempt.key)
 
     @carries_out(batch.stage_in)
     async def stage_in(self, attempt: Attempt) -> Staged:
@@ -73,7 +78,12 @@ class BatchActivities:
 
         await at_leisure(self.slots.take(attempt, tell=report, seat=seat))
         wants = attempt.job.spec.resources
-        job = await self.line.turn((wants.queue, wants.account, wants.qos), ask, tell=report, seat=seat)
+        try:
+            job = await self.line.turn((wants.queue, wants.account, wants.qos), ask, tell=report, seat=seat)
+        except SiteError as error:
+            if not error.transient and error.part is None:
+                self.slots.free(attempt.key)  # what may be there all the same is cancelled, and the site counts it
+            raise
         return job.model_copy(update={"crowd": self.watch.crowd})
 
     @carries_out(batch.monitor)
@@ -95,6 +105,7 @@ class BatchActivities:
             for pause in LOOKS_AT_ONCE:
                 gone = await self.shell.ask(self.scheduler.cancel(attempt))
                 if gone is not None:
+                    self.slots.free(attempt.key)
                     return gone
                 report(Live(doing="cancelling", reason="the site has been told; the batch job is not gone yet"))
                 await asyncio.sleep(pause)
@@ -116,7 +127,8 @@ class BatchActivities:
     @carries_out(batch.cleanup)
     async def cleanup(self, attempt: Attempt) -> None:
         async with self._passing(batch.cleanup, Part.LOGIN):
-            await self.shell.ask(folder.remove(attempt, self.site))
+            await self._removing.ask(folder.remove(attempt, self.site), key=attempt.key)
+        self.slots.free(attempt.key)
 
     def _ended(self, key: str) -> None:
         self.slots.free(key)

@@ -45,6 +45,11 @@ class Seat:
         self._chairs = chairs
         self._depth = 0
 
+    @property
+    def is_free(self) -> bool:
+        """It could be taken right now."""
+        return self._depth > 0 or self._chairs.free > 0
+
     @contextmanager
     def taken(self, crowded: Callable[[float], SiteError]) -> Iterator[None]:
         """Raises what `crowded` makes of the seconds to stay away, when there is no chair."""

@@ -34,7 +34,7 @@ def is_missing(sighting: Sighting) -> bool:
     end, alive = sighting.end, _alive(sighting)
     if end is None:
         return not sighting.deaf and alive is None
-    if _ended_by_itself(end) or _of_an_earlier_life(alive):
+    if ended_by_itself(end) or _of_an_earlier_life(alive):
         return False
     return bool(sighting.deaf) or alive is not None or (_was_told_to_go(end) and _final(sighting) is None)
 
@@ -56,6 +56,11 @@ def decide(
     if missing_for < _patience_without_record(sighting, final, grace):
         return endings.status(sighting, BatchState.COMPLETING, witness=final)
     return endings.without_record(sighting, final, walltime)
+
+
+def ended_by_itself(end: EndRecord) -> bool:
+    """A program that was told to go and then ended with 0 may have left its work half done: the scheduler knows why."""
+    return end.exit_code == 0 and not _was_told_to_go(end)
 
 
 def _alive(sighting: Sighting) -> Witness | None:
@@ -95,7 +100,7 @@ def _with_record(
     sighting: Sighting, end: EndRecord, *, missing_for: float, grace: float, walltime: timedelta | None
 ) -> BatchStatus:
     final, alive = _final(sighting), _alive(sighting)
-    if _ended_by_itself(end):
+    if ended_by_itself(end):
         return endings.completed(sighting, final, 0)
     if alive and _of_an_earlier_life(alive):
         return endings.status(sighting, alive.state, witness=alive)
@@ -114,11 +119,6 @@ def _patience(sighting: Sighting, end: EndRecord, grace: float) -> float:
     if _alive(sighting):
         return grace
     return min(grace, SHORT_GRACE) if told and _final(sighting) is None else 0.0
-
-
-def _ended_by_itself(end: EndRecord) -> bool:
-    """A program that was told to go and then ended with 0 may have left its work half done: the scheduler knows why."""
-    return end.exit_code == 0 and not _was_told_to_go(end)
 
 
 def _was_told_to_go(end: EndRecord) -> bool:

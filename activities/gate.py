@@ -50,7 +50,7 @@ class Gate:
 
     `probe` tries a part and raises a `SiteError` while it is out of order. `mended` tells whether somebody has changed
     what the last login failed for: then it is tried at once, however long the pause was to be. `when_open` are called
-    whenever a part works again, or the site is resumed.
+    whenever a part works again, or the site is resumed; `when_closed` are awaited when this process has done with it.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class Gate:
         self.site = site
         self.pause: Pause | None = None
         self.when_open: list[Callable[[], None]] = []
+        self.when_closed: list[Callable[[], Awaitable[None]]] = []
         self._probe, self._mended = probe, mended
         self._look, self._interest = look, interest
         self._circuits = {part: Circuit(part, pace) for part in Part}
@@ -187,6 +188,7 @@ class Gate:
     async def close(self) -> None:
         """Nothing is tried any more, whatever fails from now on."""
         self._is_closed = True
+        await asyncio.gather(*(call() for call in self.when_closed))
         if self._prober is not None:
             self._prober.cancel()
             await asyncio.gather(self._prober, return_exceptions=True)

@@ -1,6 +1,9 @@
 """What a site is asked from outside a workflow, carried out at the site."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
+
+from temporalio import activity
 
 from howdah.activities import caching, folder
 from howdah.activities.evidence import decide
@@ -8,6 +11,7 @@ from howdah.activities.explaining import explain
 from howdah.activities.gate import Gate
 from howdah.activities.schedulers import Scheduler
 from howdah.activities.staging import by_rsync, stage_out
+from howdah.activities.tails import Tails
 from howdah.activities.transports import Transport
 from howdah.activities.transports.shell import Shell
 from howdah.errors import SiteError
@@ -18,12 +22,11 @@ from howdah.models.answers import (
     Checks,
     CleanCache,
     Explanation,
-    LogChunk,
     Nothing,
-    ReadLog,
 )
 from howdah.models.batch import Sighting
 from howdah.models.job import Attempt, Collect, Collected
+from howdah.models.logs import LogsRead, ReadLogs
 from howdah.models.sites import Site
 from howdah.steps import carries_out, questions, report
 
@@ -39,10 +42,25 @@ class SiteQuestions:
     gate: Gate
     knock: Shell
     """Asks in spite of everything."""
+    tails: Tails = field(init=False)
 
-    @carries_out(questions.read_log)
-    async def read_log(self, ask: ReadLog) -> LogChunk:
-        return await self.shell.ask(folder.read_log(ask))
+    def __post_init__(self) -> None:
+        self.tails = Tails(self.shell, self.gate)
+
+    @carries_out(questions.read_logs)
+    async def read_logs(self, ask: ReadLogs) -> LogsRead:
+        """A worker that stops sends its readers away; they ask the next one, from the same place on."""
+        if not activity.in_activity():
+            return await self.tails.read(ask)
+        reading = asyncio.create_task(self.tails.read(ask))
+        closing = asyncio.create_task(activity.wait_for_worker_shutdown())
+        try:
+            await asyncio.wait({reading, closing}, return_when=asyncio.FIRST_COMPLETED)
+            return reading.result() if reading.done() else LogsRead(in_the_way=ask.knows)
+        finally:
+            reading.cancel()
+            closing.cancel()
+            await asyncio.gather(reading, closing, return_exceptions=True)
 
     @carries_out(questions.explain)
     async def explain(self, attempt: Attempt) -> Explanation:

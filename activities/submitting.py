@@ -2,6 +2,7 @@
 
 import asyncio
 
+from howdah.activities.gathering import Gathering
 from howdah.activities.schedulers import Scheduler
 from howdah.activities.transports.shell import Shell
 from howdah.errors import NoSlot
@@ -12,16 +13,19 @@ class Submissions:
     """Of one site, in this process."""
 
     def __init__(self, shell: Shell, scheduler: Scheduler) -> None:
-        self.shell, self.scheduler = shell, scheduler
+        self._scheduler = scheduler
+        self._gathering: Gathering[BatchJob] = Gathering(shell)
 
     async def submit(self, attempt: Attempt) -> BatchJob:
-        """Never cut in half: a cancel waits for the answer, so that what was submitted is known. Is that answer that
-        there is no slot, nothing was, and who was told to go must not stand in line."""
-        asking = asyncio.ensure_future(self.shell.ask(self.scheduler.submit(attempt)))
+        """Never cut in half: once it has left, a cancel waits for the answer, so that what was submitted is known. Is
+        that answer that there is no slot, nothing was, and who was told to go must not stand in line."""
+        asked = self._gathering.begin(self._scheduler.submit(attempt), key=attempt.key)
         try:
-            return await asyncio.shield(asking)
+            return await asked.heard()
         except asyncio.CancelledError as told_to_go:
+            if self._gathering.withdraw(asked):
+                raise
             try:
-                return await asking
+                return await asked.heard()
             except NoSlot:
                 raise told_to_go from None

@@ -183,7 +183,7 @@ def chosen(words: list[str] | None) -> list[Course]:
     ]
 
 
-async def _run(options: argparse.Namespace, place: Path) -> list[Result]:
+async def run_courses(options: argparse.Namespace, place: Path) -> list[Result]:
     tools = [tool for tool in TOOLS if not tool.missing]
     for tool in TOOLS:
         if tool.missing:
@@ -211,7 +211,7 @@ def place_for_data() -> Path | None:
 def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="howdah-staging-", dir=place_for_data()) as folder:
-        results = asyncio.run(_run(options, Path(folder)))
+        results = asyncio.run(run_courses(options, Path(folder)))
     print(as_json(results) if options.json else "\n".join(table(results)))
     return 0 if all(result.meets_its_target for result in results) else 1
 

@@ -13,6 +13,7 @@ from howdah.models.desk_words import hint, line, needs_a_person
 from howdah.models.job import Collected
 from howdah.models.progress import Headline, Live, Progress
 from howdah.models.sites import Site
+from howdah.models.slots import SlotsTally
 from howdah.models.states import JobState
 
 
@@ -61,8 +62,24 @@ class Plan(Data):
     """Where the inputs of this machine would be put for its workers."""
 
 
-class Experiments(RootModel[tuple[Headline, ...]]):
-    """Newest first."""
+class Experiments(Data):
+    """Newest first. `total` and `states` count beyond what is shown; who ran again after an end counts twice there."""
+
+    experiments: tuple[Headline, ...]
+    total: int
+    states: dict[JobState, int]
+
+
+class Watched(Headline):
+    """One experiment of many that are watched. `note`: what it waits for, or does just now, in a line."""
+
+    note: str = ""
+
+
+class Crowd(Data):
+    """Many experiments at one moment, in the order of their start."""
+
+    rows: tuple[Watched, ...]
 
 
 class Overview(Data):
@@ -88,13 +105,21 @@ class Overview(Data):
 
 
 class LogPart(Data):
-    """Part of a job's output, in order."""
+    """Part of what an attempt of a job printed, each stream in order."""
 
     stream: str
     text: str
+    """Bytes that are no UTF-8 are replaced; `raw` has them."""
     ended: bool = False
+    """Nothing more comes of this attempt."""
     dropped: int = 0
     """Bytes left out before `text`."""
+    attempt: int = 1
+    anew: bool = False
+    """The file was emptied or replaced: `text` is its beginning, again."""
+    raw: bytes = Field(default=b"", exclude=True, repr=False)
+    beside: bool = Field(default=False, exclude=True)
+    """It is standard error, and standard output is shown as well."""
 
 
 class Outcome(Data):
@@ -141,15 +166,18 @@ class SiteCondition(Data):
 
 
 class SiteShown(Data):
-    """A site as it is configured and, as `state`, how it stands; None when no server tells."""
+    """A site as it is configured and, as `state`, how it stands; None when no server tells. `slots` likewise, of one
+    site alone: how many experiments hold one there, and how many wait."""
 
     site: Site
     state: SiteCondition | None = None
+    slots: SlotsTally | None = None
 
     @model_serializer
     def with_state(self) -> dict[str, Any]:
         state = self.state.model_dump(mode="json", exclude={"site"}) if self.state else None
-        return {**self.site.model_dump(mode="json", by_alias=True), "state": state}
+        slots = {"slots": self.slots.model_dump(mode="json")} if self.slots else {}
+        return {**self.site.model_dump(mode="json", by_alias=True), "state": state, **slots}
 
 
 class SitesShown(RootModel[tuple[SiteShown, ...]]):

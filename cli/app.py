@@ -15,12 +15,13 @@ from howdah.cli.command import Debug, Json
 from howdah.cli.commands import acting, files, jobs, looking, proving, server, sites, starting, types, workers
 from howdah.cli.commands.groups import SITES
 from howdah.cli.errors import ExitCode, complaint
+from howdah.cli.group import Group
 from howdah.cli.views import View, current
 
 EXIT_CODES = "Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + "."
-
 app = typer.Typer(
     name="howdah",
+    cls=Group,
     epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

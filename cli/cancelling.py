@@ -7,7 +7,8 @@ from howdah import names
 from howdah.cli.answers import Outcome, Outcomes
 from howdah.cli.experiments import cancel
 from howdah.cli.following import follow
-from howdah.cli.looking import is_over, state_of
+from howdah.cli.headlines import state_of
+from howdah.cli.looking import is_over
 from howdah.cli.views import View
 from howdah.models.progress import Progress
 from howdah.models.states import JobState

@@ -1,6 +1,5 @@
 """What all commands have in common: `--json`, `--debug`, an example in the help, and an exit code."""
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, Concatenate, ParamSpec
@@ -49,6 +48,8 @@ def _run(function: Callable[..., Awaitable[ExitCode]]) -> Callable[..., ExitCode
 
     def run(**given: Any) -> ExitCode:
         del given["json"], given["debug"]
+
+        import asyncio  # a tenth of what `--help` takes
 
         async def work() -> ExitCode:
             return await function(current.get()(), **given)

@@ -14,6 +14,8 @@ from howdah.errors import HowdahError
 from howdah.models.states import JobState
 
 MOST = 200
+CAPABILITIES = ("control", "submission", "staging", "monitoring")
+"""Those of howdah.steps.batch, whose import takes longer than somebody who presses a key wants to wait."""
 
 
 def _file() -> Path:
@@ -64,6 +66,10 @@ def priorities(incomplete: str) -> list[str]:
     from howdah.models.spec import Urgency
 
     return _starting(incomplete, Urgency)
+
+
+def capabilities(incomplete: str) -> list[str]:
+    return _starting(incomplete, CAPABILITIES)
 
 
 def types(incomplete: str) -> list[str]:

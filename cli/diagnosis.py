@@ -17,13 +17,14 @@ from howdah.cli.answers import Diagnosis, Finding
 from howdah.cli.errors import complaint
 from howdah.cli.questions import ask
 from howdah.cli.site_desks import findings
+from howdah.cli.site_rates import rate_finding
 from howdah.config import load_sites, site_files, state_folder
 from howdah.errors import HowdahError
 from howdah.models.answers import Nothing
 from howdah.models.sites import Site
 from howdah.models.units import human_duration
 from howdah.steps import questions
-from howdah.steps.batch import queue
+from howdah.steps.batch import SUBMISSION, queue
 from howdah.workers.connection import Connection, connect
 from howdah.workers.listing import is_polling, unserved
 
@@ -164,6 +165,8 @@ async def _workers(connection: Connection) -> list[Finding]:
                 else f"start one: howdah worker start --site {site.name}",
             )
         )
+        if SUBMISSION not in missing:
+            found += await rate_finding(connection.client, site)
     return found
 
 

@@ -1,11 +1,13 @@
 """How an experiment stands: asked of its workflow, or put together from what Temporal itself knows."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
 from temporalio.client import (
+    Client,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowFailureError,
@@ -18,6 +20,7 @@ from temporalio.service import RPCError
 from howdah import names
 from howdah.cli import pending
 from howdah.cli.answers import Overview
+from howdah.cli.headlines import GOING, moment, state_of
 from howdah.cli.history import read_job, read_record, with_workers
 from howdah.cli.site_state import concerning, told_of
 from howdah.models.desk import SiteState
@@ -28,12 +31,12 @@ from howdah.models.states import JobState
 from howdah.steps.batch import queue
 from howdah.workers.connection import Connection, workflow_url
 from howdah.workers.desk import read_desk
-from howdah.workers.listing import unserved
+from howdah.workers.listing import answers_workflows, unserved
 
 PATIENCE = timedelta(seconds=5)
+SOON = 0.5
+"""Seconds after which it is worth asking whether there is a worker at all."""
 NOBODY = "no worker answers for workflows; what is shown is what Temporal itself knows (see: howdah doctor)"
-
-_GOING = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,22 @@ class Looked:
 async def look(connection: Connection, experiment: str) -> Overview:
     """Everything there is to show about an experiment, once."""
     description = await connection.client.get_workflow_handle(experiment).describe()
-    looked = await progress_of(connection, description)
     this_run = connection.client.get_workflow_handle(experiment, run_id=description.run_id)
-    record = await read_record(connection.client, this_run)
+    looked, record = await asyncio.gather(
+        progress_of(connection, description, once=True), read_record(connection.client, this_run)
+    )
     progress = with_workers(looked.progress, record.runs)
     desk = await read_desk(connection.client, progress.site)
     return await overview(connection, description, Looked(progress, looked.complete), desk)
 
 
-async def progress_of(connection: Connection, description: WorkflowExecutionDescription) -> Looked:
-    """What the workflow says of itself. One that has ended left it in its result or failure, if it could."""
+async def progress_of(
+    connection: Connection, description: WorkflowExecutionDescription, *, once: bool = False
+) -> Looked:
+    """What the workflow says of itself. One that has ended left it in its result or failure, if it could.
+
+    Who looks `once` does not wait for workers that are not there (yet).
+    """
     handle: WorkflowHandle[Any, Progress] = connection.client.get_workflow_handle(
         description.id, run_id=description.run_id, result_type=Progress
     )
@@ -65,8 +74,8 @@ async def progress_of(connection: Connection, description: WorkflowExecutionDesc
         if left is not None:
             return Looked(left)
     try:
-        progress = await handle.query(names.PROGRESS, result_type=Progress, rpc_timeout=PATIENCE)
-    except (RPCError, WorkflowQueryFailedError):
+        progress = await _answer(connection.client, handle, description.task_queue, once=once)
+    except (RPCError, WorkflowQueryFailedError, TimeoutError):
         job = await read_job(connection.client, handle)
         return Looked(await _from_outside(description, job), complete=False)
     return Looked(_unless_cut_off(progress, description))
@@ -93,27 +102,20 @@ async def overview(
 
 
 def is_over(description: WorkflowExecutionDescription) -> bool:
-    return description.status not in _GOING
+    return description.status not in GOING
 
 
-def state_of(told: str | None, status: WorkflowExecutionStatus | None) -> JobState:
-    """The state by search attribute and by Temporal's status. Who was terminated had no time to clean up."""
-    state = JobState(told) if told in set(JobState) else JobState.CREATED
-    if state.is_final or status is None or status in _GOING:
-        return state
-    if status is WorkflowExecutionStatus.COMPLETED:
-        return JobState.SUCCEEDED
-    if status is WorkflowExecutionStatus.FAILED:
-        return JobState.FAILED
-    return JobState.CLEANUP_FAILED
-
-
-def moment(text: Any) -> datetime | None:
-    """A time from a memo, which may hold anything."""
+async def _answer(client: Client, handle: WorkflowHandle[Any, Progress], task_queue: str, *, once: bool) -> Progress:
+    """Raises: RPCError, WorkflowQueryFailedError; TimeoutError when nobody is there to answer."""
+    asked = asyncio.ensure_future(handle.query(names.PROGRESS, result_type=Progress, rpc_timeout=PATIENCE))
     try:
-        return datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
+        answered, _ = await asyncio.wait([asked], timeout=SOON if once else None)
+        if not answered and not await answers_workflows(client, task_queue):
+            raise TimeoutError
+        answer: Progress = await asked
+        return answer
+    finally:
+        asked.cancel()
 
 
 async def _left_behind(handle: WorkflowHandle[Any, Progress]) -> Progress | None:

@@ -8,7 +8,7 @@ from temporalio.service import RPCError
 
 from howdah import names
 from howdah.cli.answers import Finding, SiteCondition, SiteShown, SitesShown
-from howdah.cli.listing import experiments_of_types
+from howdah.cli.selection import experiments_of_types
 from howdah.cli.site_state import condition_of, local_time, told_of
 from howdah.errors import HowdahError
 from howdah.models.desk import SiteState

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from temporalio.service import RPCError, RPCStatusCode
 
 from howdah import names
+from howdah.cli.headlines import state_of
 from howdah.cli.history import read_record
 from howdah.cli.judging import Running, Standing
-from howdah.cli.listing import experiments_of_types
-from howdah.cli.looking import is_over, progress_of, state_of
+from howdah.cli.looking import is_over, progress_of
+from howdah.cli.selection import experiments_of_types
 from howdah.models.job import Attempt
 from howdah.workers.connection import Connection
 

@@ -4,7 +4,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from secrets import token_hex
 from typing import Any
+
+from temporalio.client import Client
 
 from howdah.activities.batch import BatchActivities
 from howdah.activities.gate import Gate
@@ -13,11 +17,17 @@ from howdah.activities.probes import Probes
 from howdah.activities.questions import SiteQuestions
 from howdah.activities.transports.shell import Shell
 from howdah.models.sites import Site
+from howdah.models.slots import limits_of
 from howdah.names import WORKFLOW_QUEUE
 from howdah.plugins import JobType, SiteKind, TransportKind, find, installed, load
 from howdah.steps import activities_of, batch, minutes, questions, seconds
 from howdah.steps.batch import CAPABILITIES, CONTROL, MONITORING, STAGING, SUBMISSION, queue
+from howdah.workers.slot_audit import needs_its_slot
+from howdah.workers.slot_exchange import exchange
+from howdah.workers.slot_news import SlotNews
+from howdah.workers.slots import CountedSlots
 from howdah.workflows.site_desk import SiteDesk
+from howdah.workflows.site_slots import SiteSlots
 
 CAPABILITY_OF = batch.CAPABILITY_OF | questions.CAPABILITY_OF
 
@@ -57,9 +67,9 @@ class Queue:
 
 
 def workflow_queue() -> Queue:
-    """The job types, and the desks of sites, which nobody starts as a job."""
+    """The job types, and the desks and slots of sites, which nobody starts as a job."""
     types = [kind for kind in installed(JobType).values() if kind.task_queue == WORKFLOW_QUEUE]
-    classes = dict.fromkeys([*(load(kind.workflow) for kind in types), SiteDesk])
+    classes = dict.fromkeys([*(load(kind.workflow) for kind in types), SiteDesk, SiteSlots])
     return Queue(WORKFLOW_QUEUE, Tuning(slots=100, beat=minutes(1), grace=seconds(0)), workflows=tuple(classes))
 
 
@@ -72,18 +82,22 @@ class AtSite:
 
 
 @asynccontextmanager
-async def site_queues(site: Site, capabilities: Sequence[str] = CAPABILITIES) -> AsyncIterator[AtSite]:
+async def site_queues(
+    site: Site, capabilities: Sequence[str] = CAPABILITIES, *, client: Client | None = None
+) -> AsyncIterator[AtSite]:
     """The queues of a site; all share one shell, and with it the site's one connection.
 
-    Only what opens or shuts the gate asks past it, through a shell of its own on the same connection.
+    Only what opens or shuts the gate asks past it, through a shell of its own on the same connection. Without `client`
+    nobody counts slots but the site itself.
     """
     transport = load(find(TransportKind, site.transport, what="transport").driver)(site)
     scheduler = load(find(SiteKind, site.kind, what="kind of site").scheduler)(site)
     knock = Shell(transport, prelude=site.prelude, sessions=1)
     gate = Gate(site.name, Probes(site, knock, scheduler), mended=transport.mended)
     shell = Shell(transport, prelude=site.prelude, sessions=site.limits.sessions, door=gate)
+    slots = _counted(client, site) if client else None
     carriers = (
-        BatchActivities(site, shell, scheduler, gate),
+        BatchActivities(site, shell, scheduler, gate, slots),
         SiteQuestions(site, shell, scheduler, transport, gate, knock),
         SiteJobs(shell, scheduler),
     )
@@ -95,9 +109,17 @@ async def site_queues(site: Site, capabilities: Sequence[str] = CAPABILITIES) ->
         ]
         yield AtSite(queues, gate)
     finally:
+        if slots:
+            await slots.close()
         await gate.close()
         await knock.close()
         await shell.close()
+
+
+def _counted(client: Client, site: Site) -> CountedSlots:
+    """A name of its own for the book: a container that is started anew may have the process number of the last."""
+    news = SlotNews(f"{client.identity}#{token_hex(4)}", limits_of(site))
+    return CountedSlots(partial(exchange, client, site.name), news, needs=partial(needs_its_slot, client))
 
 
 def of_capability(activities: Sequence[Callable[..., Any]], capability: str) -> tuple[Callable[..., Any], ...]:

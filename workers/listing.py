@@ -42,6 +42,11 @@ async def unserved(client: Client, site: Site) -> list[str]:
     return [capability for capability in CAPABILITIES if not await _is_polled(client, queue(site.name, capability))]
 
 
+async def answers_workflows(client: Client, name: str) -> bool:
+    """Some worker takes workflows from this queue, or did so until a minute ago."""
+    return await _is_polled(client, name, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW)
+
+
 def rows(heartbeats: Iterable[WorkerHeartbeat], now: datetime) -> list[WorkerRow]:
     """One row for each process and site."""
     groups: dict[tuple[str, str, str | None], list[WorkerHeartbeat]] = {}
@@ -64,12 +69,16 @@ def is_polling(pollers: Iterable[PollerInfo], now: datetime) -> bool:
     return any(now - poller.last_access_time.ToDatetime(UTC) < STALE_POLL for poller in pollers)
 
 
-async def _is_polled(client: Client, name: str) -> bool:
+async def _is_polled(
+    client: Client,
+    name: str,
+    kind: TaskQueueType.ValueType = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+) -> bool:
     told = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
             task_queue=TaskQueue(name=name),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+            task_queue_type=kind,
         )
     )
     return is_polling(told.pollers, datetime.now(UTC))

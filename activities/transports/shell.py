@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 LONGEST_ANSWER = 64 * 1024 * 1024
 """Bytes. What is longer is not an answer but data, and goes through `receive`."""
+LONGEST_LINE = 64 * 1024
+"""Bytes of one line for who listens."""
 OPENING = 120.0
 """Seconds for a session to open; transports give up earlier by themselves."""
 ENDING = 10.0
@@ -57,12 +59,18 @@ class Shell:
         self._transfers = asyncio.Semaphore(max(1, sessions - 2))
         self._endings: set[asyncio.Task[None]] = set()
 
-    async def run(self, script: str, *, within: float = 60.0) -> Answer:
-        """Run `script` (of any length) with an empty input, for at most `within` seconds once it is its turn."""
+    async def run(
+        self, script: str, *, within: float = 60.0, take: Callable[[bytes], Awaitable[None]] | None = None
+    ) -> Answer:
+        """Run `script` (of any length) with an empty input, for at most `within` seconds once it is its turn.
+
+        With `take` what it prints goes there as it comes (but for a last line break, which is held back until more
+        is there), and the answer has no `out`.
+        """
         frame = Frame.fresh()
         said = _all_of(frame.script(script, self._prelude))
         async with self._sessions:
-            return await self._exchange(FROM_STDIN, frame, said, within=within)
+            return await self._exchange(FROM_STDIN, frame, said, within=within, take=take)
 
     async def ask(self, question: Question[T]) -> T:
         """Run and read a scheduler's question. Raises also what its `read` raises."""
@@ -114,6 +122,22 @@ class Shell:
         command = frame.command(script, self._prelude)
         async with self._transfers, self._sessions:
             return await self._exchange(command, frame, _after(frame.key, data), within=None, idle=idle, take=take)
+
+    async def listen(self, script: str, *, idle: float = 40.0) -> AsyncGenerator[str, None]:
+        """The lines that `script` (up to 40 KiB) prints, each as soon as it comes, for as long as it likes.
+
+        Its input stays open, and says nothing, until we stop: then it has to end, and is ended. It holds a session,
+        and is no transfer. Returns when the script has ended with 0. Raises `OutcomeUnknown` when it ended otherwise
+        or was silent for `idle` seconds. Who stops early closes the iterator (`contextlib.aclosing`).
+        """
+        frame = Frame.fresh(open_ended=True)
+        command = frame.command(script, self._prelude)
+        async with self._sessions, self._opened(command, frame) as talk:
+            async with aclosing(talk.body(_without_end(frame.key), idle=idle)) as body:
+                async for line in _lines(body):
+                    yield line
+            if talk.code:
+                raise OutcomeUnknown(f"Listening to the site ended with exit code {talk.code}.", says=talk.errors)
 
     async def close(self) -> None:
         await asyncio.gather(*self._endings)
@@ -210,6 +234,22 @@ def _put_off(patience: asyncio.Timeout, idle: float | None) -> None:
 
 async def _all_of(data: bytes) -> Said:
     yield data
+
+
+async def _without_end(data: bytes) -> Said:
+    yield data
+    await asyncio.Event().wait()
+
+
+async def _lines(body: AsyncIterable[bytes]) -> AsyncIterator[str]:
+    """Whole ones only: what comes before a break of the connection may be half a line."""
+    held = b""
+    async for chunk in body:
+        *whole, held = (held + chunk).split(b"\n")
+        if len(held) > LONGEST_LINE:
+            raise OutcomeUnknown("A command at the site prints no lines.")
+        for line in whole:
+            yield text(line)
 
 
 async def _after(first: bytes, data: AsyncIterable[bytes]) -> Said:

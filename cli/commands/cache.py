@@ -7,6 +7,7 @@ import typer
 from howdah.cli import completion
 from howdah.cli.command import command
 from howdah.cli.errors import ExitCode
+from howdah.cli.group import Group
 from howdah.cli.views import View
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ OlderThan = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="Everything that is not on its way there right now.")]
 
-app = typer.Typer(help="The inputs that a site keeps for further jobs.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="The inputs that a site keeps for further jobs.", no_args_is_help=True)
 
 
 async def show(view: View, name: Name) -> ExitCode:

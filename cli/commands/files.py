@@ -1,5 +1,6 @@
 """`logs` and `fetch`: what a job wrote."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,21 @@ from howdah.cli.commands.groups import FILES
 from howdah.cli.errors import CommandFailed, ExitCode
 from howdah.cli.views import View
 
+
+class Stream(StrEnum):
+    """Which of a job's streams."""
+
+    STDOUT = "stdout"
+    STDERR = "stderr"
+    BOTH = "both"
+
+
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")]
-Stderr = Annotated[bool, typer.Option("--stderr", help="Its standard error instead of its standard output.")]
+Streams = Annotated[
+    Stream, typer.Option("--stream", help="Of both, its standard error goes to standard error here as well.")
+]
+Stderr = Annotated[bool, typer.Option("--stderr", help="As --stream stderr: that alone, on standard output.")]
+Tail = Annotated[int | None, typer.Option("--tail", metavar="N", help="Begin with the last N lines.", min=0)]
 To = Annotated[
     Path | None,
     typer.Option(
@@ -27,21 +41,30 @@ def register(app: typer.Typer) -> None:
     command(app, example="howdah fetch last --to ./now", panel=FILES)(fetch)
 
 
-async def logs(view: View, id_: Experiment, follow: Follow = False, stderr: Stderr = False) -> ExitCode:
-    """Show what a job has printed so far. Of much, only the last part."""
+async def logs(
+    view: View,
+    id_: Experiment,
+    follow: Follow = False,
+    stream: Streams = Stream.BOTH,
+    stderr: Stderr = False,
+    tail: Tail = None,
+) -> ExitCode:
+    """Show what a job has printed so far. Of much, only the last part.
+
+    With --follow also what it prints from now on, through cuts and new attempts, and from before it begins. Ends with
+    exit code 4 if the experiment waits for a person, otherwise 0 when all was shown, however the job has ended.
+    """
     from howdah.cli.listing import find
-    from howdah.cli.logs import everything, parts
+    from howdah.cli.log_following import follow_logs
+    from howdah.cli.log_reading import Wanted
+    from howdah.cli.logs import show_logs
     from howdah.workers.connection import connect
 
     connection = await connect(patient=follow)
     experiment = await find(connection, id_)
-    stream = "stderr" if stderr else "stdout"
-    if follow:
-        async for part in parts(connection, experiment, stream, follow=True):
-            view.log(part)
-    else:
-        view.show(await everything(connection, experiment, stream))
-    return ExitCode.DONE
+    alone = Stream.STDERR if stderr else stream
+    wanted = Wanted(("stdout", "stderr") if alone is Stream.BOTH else (alone,), lines=tail)
+    return await (follow_logs if follow else show_logs)(view, connection, experiment, wanted)
 
 
 async def fetch(view: View, id_: Experiment, to: To = None) -> ExitCode:

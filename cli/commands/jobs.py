@@ -7,6 +7,7 @@ import typer
 from howdah.cli import completion
 from howdah.cli.command import command
 from howdah.cli.errors import ExitCode
+from howdah.cli.group import Group
 from howdah.cli.views import View
 
 Sites = Annotated[
@@ -18,7 +19,7 @@ Cancel = Annotated[
     bool, typer.Option("--cancel", help="With --orphans: cancel the orphans, and answer when they are seen gone.")
 ]
 
-app = typer.Typer(help="Batch jobs, as sites know them.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="Batch jobs, as sites know them.", no_args_is_help=True)
 
 
 async def list_(view: View, site: Sites = None, orphans: Orphans = False, cancel: Cancel = False) -> ExitCode:

@@ -1,6 +1,5 @@
 """`howdah prove`: the fault suite against a site of the user's."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,6 +54,8 @@ async def prove(
     Small jobs run there while our own workers, server and connection are killed and cut. A ledger outside howdah
     counts what ran. Ends with 0 only if nothing was lost, duplicated, wrong or orphaned.
     """
+    import asyncio
+
     from howdah.cli.answers import Said
     from howdah.cli.spec_file import parse_settings
     from howdah.config import find_site, load_sites

@@ -8,6 +8,7 @@ from howdah.cli import completion
 from howdah.cli.command import command
 from howdah.cli.commands import cache
 from howdah.cli.errors import ExitCode
+from howdah.cli.group import Group
 from howdah.cli.views import View
 
 Name = Annotated[str, typer.Argument(metavar="SITE", autocompletion=completion.sites)]
@@ -18,7 +19,7 @@ Fingerprint = Annotated[
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown wherever the pause is.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Forget the key that was known so far.")]
 
-app = typer.Typer(help="The places where jobs run, as sites.toml has them.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="The places where jobs run, as sites.toml has them.", no_args_is_help=True)
 
 
 async def list_(view: View) -> ExitCode:
@@ -31,11 +32,13 @@ async def list_(view: View) -> ExitCode:
 
 
 async def show(view: View, name: Name) -> ExitCode:
-    """Show how a site is configured, and how it stands: in order, paused, or what is out of order."""
+    """Show how a site is configured, how it stands (in order, paused, or what is out of order), and its slots."""
     from howdah.cli.site_desks import shown
+    from howdah.cli.site_slots import slots_at
     from howdah.config import find_site, load_sites
 
-    view.show((await shown([find_site(name, load_sites())])).root[0])
+    site = (await shown([find_site(name, load_sites())])).root[0]
+    view.show(site.model_copy(update={"slots": await slots_at(name)} if site.state else {}))
     return ExitCode.DONE
 
 

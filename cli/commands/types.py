@@ -7,11 +7,12 @@ import typer
 from howdah.cli import completion
 from howdah.cli.command import command
 from howdah.cli.errors import ExitCode
+from howdah.cli.group import Group
 from howdah.cli.views import View
 
 Name = Annotated[str, typer.Argument(metavar="TYPE", autocompletion=completion.types)]
 
-app = typer.Typer(help="Job types, built in or brought by bundles.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="Job types, built in or brought by bundles.", no_args_is_help=True)
 
 
 async def list_(view: View) -> ExitCode:

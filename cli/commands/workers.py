@@ -7,6 +7,7 @@ import typer
 from howdah.cli import completion
 from howdah.cli.command import command
 from howdah.cli.errors import ExitCode
+from howdah.cli.group import Group
 from howdah.cli.views import View
 
 SiteNames = Annotated[
@@ -15,14 +16,19 @@ SiteNames = Annotated[
 ]
 Capabilities = Annotated[
     list[str] | None,
-    typer.Option("--capability", metavar="CAPABILITY", help="Only control, staging or monitoring; may be repeated."),
+    typer.Option(
+        "--capability",
+        metavar="CAPABILITY",
+        help="Only control, submission, staging or monitoring; may be repeated.",
+        autocompletion=completion.capabilities,
+    ),
 ]
 WithWorkflows = Annotated[
     bool | None,
     typer.Option("--workflows/--no-workflows", help="Run workflows too. Default: yes, unless sites are named."),
 ]
 
-app = typer.Typer(help="The processes that carry experiments out.", no_args_is_help=True)
+app = typer.Typer(cls=Group, help="The processes that carry experiments out.", no_args_is_help=True)
 
 
 async def start(

@@ -1,6 +1,6 @@
 """How answers are shown: as text for people, or as JSON for programs. Commands never print."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
@@ -10,7 +10,7 @@ from howdah.cli.errors import Complaint
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from howdah.cli.answers import LogPart, Overview
+    from howdah.cli.answers import Crowd, LogPart, Overview
     from howdah.models.progress import Live
 
 
@@ -31,6 +31,11 @@ class View(Protocol):
 
     def watching(self) -> "AbstractContextManager[Callable[[Overview], None]]":
         """Call what this gives each time something changed: JSON Lines."""
+        ...
+
+    def watching_many(self) -> "AbstractContextManager[Callable[[Crowd], Collection[str]]]":
+        """Call what this gives after each look: JSON Lines, one for each change. It answers with the ids of those on
+        a screen, of whom more may be told."""
         ...
 
     def moving(self) -> "AbstractContextManager[Callable[[Live], None]]":

@@ -2,14 +2,15 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
 from pydantic import BaseModel
 
-from howdah.cli.answers import LogPart, Overview
+from howdah.cli.answers import Crowd, LogPart, Overview
 from howdah.cli.errors import Complaint
+from howdah.cli.views.changes import changes
 from howdah.models.progress import Live, Progress
 
 
@@ -37,6 +38,10 @@ class JsonView:
                 self._line(progress)
 
         yield tell
+
+    @contextmanager
+    def watching_many(self) -> Iterator[Callable[[Crowd], Collection[str]]]:
+        yield changes(self._line)
 
     @contextmanager
     def moving(self) -> Iterator[Callable[[Live], None]]:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TextIO
@@ -12,9 +12,12 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from howdah.cli.answers import LogPart, Overview
+from howdah.cli.answers import Crowd, LogPart, Overview, Watched
 from howdah.cli.errors import Complaint
-from howdah.cli.views.harmless import Harmless, harmless
+from howdah.cli.views.changes import changes
+from howdah.cli.views.crowd_screen import crowd_on
+from howdah.cli.views.harmless import Harmless
+from howdah.cli.views.log_printing import LogPrinter
 from howdah.cli.views.pages import page
 from howdah.cli.views.screen import bar, one_line, screen
 from howdah.models import progress as models
@@ -28,22 +31,17 @@ class TextView:
     def __init__(self) -> None:
         self._out = _console(sys.stdout)
         self._err = _console(sys.stderr)
+        self._logs = LogPrinter(self._out, self._err, self.say)
 
     def show(self, answer: BaseModel) -> None:
-        if isinstance(answer, LogPart):
-            self.log(answer)
-        else:
-            _print(self._out, page(answer))
+        _print(self._out, page(answer))
 
     def say(self, text: str) -> None:
+        self._logs.end_line()
         _print(self._err, Text(text, style="dim"))
 
     def log(self, part: LogPart) -> None:
-        """As it is into a pipe or file; without control characters onto a terminal."""
-        if part.dropped:
-            self.say(f"({part.dropped} bytes before this are left out)")
-        self._out.file.write(harmless(part.text) if self._out.is_terminal else part.text)
-        self._out.file.flush()
+        self._logs.show(part)
 
     @contextmanager
     def watching(self) -> Iterator[Callable[[Overview], None]]:
@@ -57,6 +55,14 @@ class TextView:
 
         with Live(console=self._out, get_renderable=draw, refresh_per_second=4, vertical_overflow="crop"):
             yield lambda overview: last.__setitem__(slice(None), [overview])
+
+    @contextmanager
+    def watching_many(self) -> Iterator[Callable[[Crowd], Collection[str]]]:
+        if not self._out.is_terminal or self._out.is_dumb_terminal:
+            yield changes(self._change)
+            return
+        with crowd_on(self._out) as tell:
+            yield tell
 
     @contextmanager
     def moving(self) -> Iterator[Callable[[models.Live], None]]:
@@ -79,6 +85,10 @@ class TextView:
             _print(self._err, Text(f"  {problem}"))
         if complaint.hint:
             _print(self._err, Text.assemble((" hint: ", "bold cyan"), complaint.hint))
+
+    def _change(self, row: Watched) -> None:
+        told = ", ".join(filter(None, [f"{row.id} {row.state}", row.note]))
+        _print(self._out, Text(f"{datetime.now().astimezone():%H:%M:%S}  {told}"))
 
     def _lines(self) -> Callable[[Overview], None]:
         """A line only when what it says has changed."""

@@ -11,6 +11,8 @@ _DIRECTION = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u
 
 def harmless(text: str) -> str:
     """`text` with control characters made visible. Line breaks and tabs stay; a bare return becomes a break."""
+    if text.isascii() and text.isprintable():
+        return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(char if _is_harmless(char) else _visible(char) for char in text)
 

@@ -13,6 +13,7 @@ from howdah.cli.judged import JobsListed
 from howdah.cli.views.experiments import ExperimentTable
 from howdah.cli.views.proof import proof_page
 from howdah.cli.views.screen import screen
+from howdah.cli.views.slots import slot_lines
 from howdah.cli.views.times import state_text, utc_now, when
 from howdah.models.units import human_duration, human_size
 
@@ -40,9 +41,9 @@ def _(answer: answers.Overview) -> RenderableType:
 
 @page.register
 def _(answer: answers.Experiments) -> RenderableType:
-    if not answer.root:
+    if not answer.experiments:
         return Text("No experiment is like that. Start one: howdah start experiment.yaml")
-    return ExperimentTable(answer.root, utc_now())
+    return ExperimentTable(answer.experiments, utc_now())
 
 
 @page.register
@@ -117,6 +118,8 @@ def _(answer: answers.SiteShown) -> RenderableType:
         ]
     if answer.state.hint:
         parts.append(Text.assemble(("hint: ", "bold cyan"), answer.state.hint))
+    if answer.slots:
+        parts += slot_lines(answer.slots)
     return Group(*parts, Text(), _fields(answer.site))
 
 
@@ -255,5 +258,7 @@ def _plain(value: object) -> str:
         return human_duration(value)
     if isinstance(value, BaseModel):
         inner = {name: getattr(value, name) for name in type(value).model_fields}
-        return ", ".join(f"{name} {_plain(item)}" for name, item in inner.items() if item is not None)
+        return ", ".join(f"{name} {_plain(item)}" for name, item in inner.items() if item not in (None, {}))
+    if isinstance(value, dict):
+        return "; ".join(f"{name} ({_plain(item)})" for name, item in value.items())
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

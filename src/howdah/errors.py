@@ -18,7 +18,7 @@ HowdahError
 """
 
 from howdah.models.causes import FailureCause
-from howdah.models.desk import Part
+from howdah.models.site_parts import Part
 
 
 class HowdahError(Exception):

@@ -11,6 +11,10 @@ SITE_DESK = "site_desk"
 DESK_ID = "site:{site}"
 """The workflow id of a site's desk. No experiment can have it: their ids hold no colon."""
 
+SITE_SLOTS = "site_slots"
+SLOTS_ID = "slots:{site}"
+"""The workflow id of the book of a site's slots."""
+
 PROGRESS = "progress"
 """Query, answers howdah.models.progress.Progress."""
 RESOLVE = "resolve"
@@ -22,6 +26,11 @@ RESUME = "resume"
 """Update of a desk, takes howdah.models.desk.Resume, answers SiteState."""
 REPORT = "report"
 """Signal to a desk, takes howdah.models.desk.Report."""
+
+EXCHANGE = "exchange"
+"""Update of a book of slots, takes howdah.models.slots.Ask, answers Answer."""
+SLOTS = "slots"
+"""Query of a book of slots, answers howdah.models.slots.SlotsTally."""
 
 STATE = "HowdahState"
 SITE = "HowdahSite"

@@ -9,7 +9,6 @@ from howdah.activities import folder
 from howdah.activities.transports.local import LocalTransport
 from howdah.activities.transports.shell import Shell
 from howdah.errors import DataError, SiteError
-from howdah.models.answers import LogChunk, ReadLog
 from howdah.models.causes import FailureCause
 from howdah.models.job import Attempt
 from howdah.models.sites import ForkSite
@@ -119,39 +118,6 @@ async def test_a_folder_outside_the_scratch_is_never_removed(
     with pytest.raises(DataError, match="is not below"):
         await shell.ask(folder.remove(made.at(str(elsewhere)), site))
     assert elsewhere.is_dir()
-
-
-async def read(shell: Shell, attempt: Attempt, offset: int = 0, limit: int = 1000) -> LogChunk:
-    return await shell.ask(folder.read_log(ReadLog(attempt=attempt, offset=offset, limit=limit)))
-
-
-async def test_a_log_is_read_on_from_where_one_stood(shell: Shell, made: Attempt) -> None:
-    log = path_of(made) / ".howdah" / "stdout"
-    log.write_text("first\n")
-    first = await read(shell, made)
-    assert (first.text, first.ended) == ("first\n", False)
-    with log.open("a") as file:
-        file.write("second\n")
-    (path_of(made) / ".howdah" / "end").write_text("rc=0")
-    second = await read(shell, made, first.offset)
-    assert (second.text, second.ended) == ("second\n", True)
-
-
-async def test_a_character_cut_in_two_is_read_whole_the_next_time(shell: Shell, made: Attempt) -> None:
-    (path_of(made) / ".howdah" / "stdout").write_text("aaaß")
-    first = await read(shell, made, limit=4)
-    second = await read(shell, made, first.offset, limit=4)
-    assert (first.text, second.text) == ("aaa", "ß")
-
-
-async def test_of_a_flood_the_end_is_read_and_the_gap_is_told(shell: Shell, made: Attempt) -> None:
-    (path_of(made) / ".howdah" / "stdout").write_bytes(b"x" * 1000 + b"end")
-    chunk = await read(shell, made, limit=10)
-    assert (chunk.text, chunk.dropped) == ("xxxxxxxend", 993)
-
-
-async def test_the_log_of_a_folder_that_is_gone_has_ended(shell: Shell, made: Attempt) -> None:
-    assert (await read(shell, made.at("/nonexistent/folder"))).ended
 
 
 async def test_a_scratch_is_checked_without_leaving_anything(shell: Shell, site: ForkSite) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from howdah.activities import evidence, watching
+from howdah.activities import evidence, looking, watched, watching
 from howdah.activities.circuit import Pace
 from howdah.activities.gate import Gate
 from howdah.activities.schedulers import Question
@@ -175,7 +175,7 @@ async def test_trouble_that_passes_asks_nobody(site: SiteWatch, scheduler: FakeS
 async def test_a_refusal_that_lasts_reaches_the_operator(
     site: SiteWatch, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "PATIENCE", 0.2)
+    monkeypatch.setattr(watched, "PATIENCE", 0.2)
 
     def refuse(keys: list[str], closely: bool) -> dict[str, Sighting]:
         raise Rejected("Permission denied.")
@@ -206,7 +206,7 @@ async def test_a_job_that_cannot_be_looked_at_closely_does_not_silence_the_other
 async def test_an_end_that_was_seen_is_told_at_last_though_the_accounting_cannot_be_asked(
     site: SiteWatch, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "PATIENCE", 0.05)
+    monkeypatch.setattr(watched, "PATIENCE", 0.05)
 
     def answer(keys: list[str], closely: bool) -> dict[str, Sighting]:
         if closely:
@@ -221,7 +221,7 @@ async def test_an_end_that_was_seen_is_told_at_last_though_the_accounting_cannot
 async def test_a_close_look_that_is_refused_for_long_reaches_the_operator_though_looks_from_afar_succeed(
     site: SiteWatch, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "PATIENCE", 0.05)
+    monkeypatch.setattr(watched, "PATIENCE", 0.05)
 
     def answer(keys: list[str], closely: bool) -> dict[str, Sighting]:
         if closely:
@@ -237,14 +237,14 @@ async def test_one_job_that_we_fail_to_judge_neither_silences_the_others_nor_end
     site: SiteWatch, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poison, sound = watch(), watch()
-    monkeypatch.setattr(watching, "PATIENCE", 0.05)
+    monkeypatch.setattr(watched, "PATIENCE", 0.05)
 
     def decide(sighting: Sighting, **how: Any) -> BatchStatus:
         if sighting.key == poison.attempt.key:
             raise ValueError("a bug")
         return evidence.decide(sighting, **how)
 
-    monkeypatch.setattr(watching, "decide", decide)
+    monkeypatch.setattr(looking, "decide", decide)
     failing = asyncio.create_task(site.change(poison))
     assert (await site.change(sound)).state is BatchState.RUNNING
     with pytest.raises(SiteError, match="ValueError: a bug"):
@@ -258,7 +258,7 @@ async def test_ends_that_were_told_are_not_kept(site: SiteWatch, scheduler: Fake
     }
     monitors = [asyncio.create_task(site.change(watch(until_end=True))) for _ in range(30)]
     assert {status.state for status in await asyncio.gather(*monitors)} == {BatchState.COMPLETED}
-    assert len(site._ends) == 0
+    assert len(site.looks.ends) == 0
 
 
 async def test_a_job_that_nobody_knows_is_lost_after_the_grace(site: SiteWatch, scheduler: FakeScheduler) -> None:
@@ -269,7 +269,7 @@ async def test_a_job_that_nobody_knows_is_lost_after_the_grace(site: SiteWatch, 
 async def test_two_hundred_monitors_wait_out_an_outage_and_one_look_catches_up(
     site: SiteWatch, scheduler: FakeScheduler, gate: FakeGate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watching, "PATIENCE", 0.0)
+    monkeypatch.setattr(watched, "PATIENCE", 0.0)
     refused = CredentialsRefused("Permission denied.", hint="renew your key")
 
     def refuse(keys: list[str], closely: bool) -> dict[str, Sighting]:
@@ -334,8 +334,7 @@ async def test_end_files_are_read_while_the_scheduler_gives_no_answer(
     waiting = asyncio.create_task(site.change(still))
     assert (await site.change(over)).state is BatchState.COMPLETED
     assert [trouble.part for trouble in gate.troubles] == [Part.SCHEDULER]
-    reasons = [(await told.get()).reason for _ in range(3)]
-    assert {"Unable to contact", "no answer"} & set(reasons)
+    assert (await told.get()).reason in {"Unable to contact", "no answer"}
     assert not any(closely for _, closely in scheduler.looks), "that nothing is known is explained"
     assert not waiting.done()
     scheduler.answer = lambda keys, closely: {key: done(key) for key in keys}
@@ -349,7 +348,7 @@ async def test_a_monitor_tells_the_reason_in_plain_words_too(
     never = BatchStatus(
         state=BatchState.QUEUED, reason="PartitionTimeLimit", meaning="it wants more", never_starts=True
     )
-    monkeypatch.setattr(watching, "decide", lambda *_, **__: never)
+    monkeypatch.setattr(looking, "decide", lambda *_, **__: never)
     monitor = asyncio.create_task(site.change(watch()))
     assert (await told.get()).reason == "PartitionTimeLimit: it wants more; it will never start as asked"
     monitor.cancel()
@@ -392,3 +391,142 @@ async def test_a_program_that_was_told_to_go_and_ended_well_is_looked_at_closely
         key: Sighting(key=key, end=end, words=words if closely else None, looked_closely=closely) for key in keys
     }
     assert (await site.change(watch(until_end=True))).cause is FailureCause.WALLTIME
+
+
+class Crowd(FakeScheduler):
+    """A scheduler whose queue one glance shows. `polled` holds how old rows might be, by question."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[float] = []
+        self.polled: list[tuple[list[str], float]] = []
+        self.show: Callable[[], Glance] = lambda: Glance({})
+
+    def glance(self, *, fresh: float = 0.0) -> Question[Glance]:
+        def read(_: str) -> Glance:
+            self.seen.append(fresh)
+            return self.show()
+
+        return Question("", read)
+
+    def poll(
+        self, attempts: Sequence[Attempt], *, closely: bool = False, fresh: float = 0.0
+    ) -> Question[dict[str, Sighting]]:
+        self.polled.append(([attempt.key for attempt in attempts], fresh))
+        return super().poll(attempts, closely=closely)
+
+
+@pytest.fixture
+def crowd() -> Crowd:
+    return Crowd()
+
+
+@pytest.fixture
+def many(crowd: Crowd, gate: FakeGate) -> SiteWatch:
+    return SiteWatch(FakeShell(), crowd, QUICK, gate)  # type: ignore[arg-type]  # a shell that reaches nobody
+
+
+ROW = Witness(state=BatchState.RUNNING, native_id="1", word="RUNNING")
+
+
+async def looks_made(crowd: Crowd, number: int) -> None:
+    async with asyncio.timeout(10):
+        while len(crowd.seen) < number:  # noqa: ASYNC110  # looks are made by a loop that tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_jobs_that_the_queue_shows_are_not_looked_at_one_by_one(
+    many: SiteWatch, crowd: Crowd, told: "asyncio.Queue[Live]"
+) -> None:
+    watches = [watch(BatchState.RUNNING) for _ in range(50)]
+    crowd.show = lambda: Glance({one.attempt.key: ROW for one in watches})
+    monitors = [asyncio.create_task(many.change(one)) for one in watches]
+    await looks_made(crowd, 4)
+    assert crowd.polled == []
+    assert told.qsize() == 50, "each is told once what it sees"
+    assert many.crowd == 50
+    for monitor in monitors:
+        monitor.cancel()
+
+
+async def test_a_job_that_runs_is_told_with_what_it_left_in_its_folder(many: SiteWatch, crowd: Crowd) -> None:
+    starting = watch(BatchState.QUEUED)
+    crowd.show = lambda: Glance({starting.attempt.key: ROW})
+    status = await many.change(starting)
+    assert (status.state, status.started, status.crowd) == (BatchState.RUNNING, 5, 1)
+    assert crowd.polled[0][1] > 0, "the rows that the glance was given will do"
+
+
+async def test_an_end_on_the_board_is_read_though_the_queue_still_shows_the_job(many: SiteWatch, crowd: Crowd) -> None:
+    over = watch(BatchState.RUNNING)
+    crowd.show = lambda: Glance({over.attempt.key: ROW}, frozenset({over.attempt.key}))
+    crowd.answer = lambda keys, closely: {key: done(key).model_copy(update={"queue": ROW}) for key in keys}
+    assert (await many.change(over)).state is BatchState.COMPLETED
+
+
+async def test_who_comes_back_from_telling_a_change_makes_no_look_of_his_own(many: SiteWatch, crowd: Crowd) -> None:
+    attempt = watch(BatchState.QUEUED)
+    crowd.show = lambda: Glance({attempt.attempt.key: ROW})
+    await many.change(attempt)
+    many._wake.clear()
+    back = asyncio.create_task(many.change(attempt.model_copy(update={"known": BatchState.RUNNING})))
+    await asyncio.sleep(0)
+    assert not many._wake.is_set()
+    crowd.show = lambda: Glance({}, frozenset({attempt.attempt.key}))
+    crowd.answer = lambda keys, closely: {key: done(key) for key in keys}
+    assert (await back).state is BatchState.COMPLETED
+
+
+async def test_a_deaf_scheduler_hides_no_end_that_is_on_the_board(
+    many: SiteWatch, crowd: Crowd, gate: FakeGate, told: "asyncio.Queue[Live]"
+) -> None:
+    gate.broken[Part.SCHEDULER] = SiteUnreachable("no answer", part=Part.SCHEDULER)
+    over, still = watch(BatchState.RUNNING), watch(BatchState.RUNNING)
+    crowd.show = lambda: Glance({}, frozenset({over.attempt.key}), deaf="Unable to contact")
+    crowd.answer = lambda keys, closely: {
+        key: (done(key) if key == over.attempt.key else Sighting(key=key)).model_copy(
+            update={"queue": None, "deaf": "Unable to contact"}
+        )
+        for key in keys
+    }
+    waiting = asyncio.create_task(many.change(still))
+    assert (await many.change(over)).state is BatchState.COMPLETED
+    assert [trouble.part for trouble in gate.troubles] == [Part.SCHEDULER]
+    assert not waiting.done()
+    crowd.show = lambda: Glance({still.attempt.key: ROW.model_copy(update={"state": BatchState.QUEUED})})
+    gate.broken.clear()
+    crowd.answer = lambda keys, closely: {key: Sighting(key=key, queue=crowd.show().queue[key]) for key in keys}
+    assert (await waiting).state is BatchState.QUEUED
+
+
+async def test_an_end_that_was_rung_is_told_without_asking_the_scheduler(many: SiteWatch, crowd: Crowd) -> None:
+    over, other = watch(BatchState.RUNNING), watch(BatchState.RUNNING)
+    crowd.show = lambda: Glance({one.attempt.key: ROW for one in (over, other)})
+    monitors = [asyncio.create_task(many.change(one)) for one in (over, other)]
+    await looks_made(crowd, 2)
+    crowd.answer = lambda keys, closely: {key: done(key).model_copy(update={"queue": ROW}) for key in keys}
+    for key in (over.attempt.key, "hd-of-somebody-else"):
+        many._rang(key)
+    assert (await monitors[0]).state is BatchState.COMPLETED
+    (asked,) = crowd.polled
+    assert asked[0] == [over.attempt.key]
+    assert asked[1] > 60, "rows of any age"
+    monitors[1].cancel()
+
+
+async def test_a_bad_end_that_was_rung_waits_for_the_schedulers_word_on_it(many: SiteWatch, crowd: Crowd) -> None:
+    bad = watch(BatchState.RUNNING)
+    stale = {bad.attempt.key: ROW}
+    crowd.show = lambda: Glance(stale)
+    monitor = asyncio.create_task(many.change(bad))
+    await looks_made(crowd, 2)
+    said = Witness(state=BatchState.FAILED, word="OUT_OF_MEMORY", cause=FailureCause.OUT_OF_MEMORY)
+    before = len(crowd.seen)
+
+    def answer(keys: list[str], closely: bool) -> dict[str, Sighting]:
+        queue = said if len(crowd.seen) > before else ROW
+        return {key: done(key, code=137).model_copy(update={"queue": queue}) for key in keys}
+
+    crowd.answer = answer
+    many._rang(bad.attempt.key)
+    assert (await monitor).cause is FailureCause.OUT_OF_MEMORY

@@ -20,16 +20,15 @@ from howdah.models.answers import (
     BatchRow,
     BatchRows,
     Explanation,
-    LogChunk,
     LookForJobs,
     OrphansRemoved,
-    ReadLog,
     RemoveOrphans,
     Seek,
     Sought,
 )
 from howdah.models.batch import BatchStatus, Sighting
 from howdah.models.job import Attempt, Collect, Collected
+from howdah.models.logs import LogNews, LogPlace, LogsRead, ReadLogs
 from howdah.models.progress import OutputFile, Progress
 from howdah.models.sites import Site
 from howdah.models.states import BatchState, JobState
@@ -41,6 +40,7 @@ from howdah.workers.listing import unserved
 from howdah.workers.sandbox import workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 from howdah.workflows.site_desk import SiteDesk
+from howdah.workflows.site_slots import SiteSlots
 from tests.cli.answer import Answer, Howdah
 
 
@@ -83,10 +83,14 @@ class TalkingSite(FakeSite):
         self.rows = [row for row in self.rows if row.key not in gone]
         return OrphansRemoved(gone=gone, left=self.keeps)
 
-    @carries_out(questions.read_log)
-    async def read_log(self, ask: ReadLog) -> LogChunk:
-        text = self.printed.pop(0) if self.printed else ""
-        return LogChunk(text=text, offset=ask.offset + len(text.encode()), ended=not self.printed)
+    @carries_out(questions.read_logs)
+    async def read_logs(self, ask: ReadLogs) -> LogsRead:
+        place = ask.places[0]
+        text = self.printed.pop(0).encode() if self.printed else b""
+        then = LogPlace(stream=place.stream, offset=place.offset + len(text), mark="the file")
+        size = then.offset + len("".join(self.printed).encode())
+        news = (LogNews.of(text, place=then, size=size),) if text else ()
+        return LogsRead(news=news, ended=not self.printed)
 
     @carries_out(questions.explain)
     async def explain(self, attempt: Attempt) -> Explanation:
@@ -163,7 +167,10 @@ async def staged(project: Path, call: Howdah) -> AsyncIterator[Stage]:
     (project / "experiment.yaml").write_text(spec.replace("bigred", stage.site.name))
     async with stage._workers as workers:
         wf = Worker(
-            client, task_queue=names.WORKFLOW_QUEUE, workflows=[HpcJob, SiteDesk], workflow_runner=workflow_runner()
+            client,
+            task_queue=names.WORKFLOW_QUEUE,
+            workflows=[HpcJob, SiteDesk, SiteSlots],
+            workflow_runner=workflow_runner(),
         )
         await workers.enter_async_context(stage._workflow_worker)
         await stage._workflow_worker.enter_async_context(wf)

@@ -12,9 +12,9 @@ from temporalio.client import WorkflowExecutionStatus
 from howdah.cli.answers import Overview
 from howdah.cli.diagnosis import filesystem
 from howdah.cli.explaining import plain_words
+from howdah.cli.headlines import state_of
 from howdah.cli.history import ActivityRun, with_workers
 from howdah.cli.ids import choose, experiment_of, new_id
-from howdah.cli.looking import state_of
 from howdah.cli.preflight import choose_site, results_folder
 from howdah.cli.retrying import change, resolution, stages_again
 from howdah.cli.settings import parse_setting

@@ -55,4 +55,4 @@ def test_ctrl_c_while_inputs_are_hashed_leaves_nothing_started(
         process.kill()
         process.wait()
         os.close(ours)
-    assert howdah("list", "--json").json == []
+    assert howdah("list", "--json").json["experiments"] == []

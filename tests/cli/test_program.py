@@ -15,6 +15,7 @@ from howdah.cli import completion
 from howdah.cli.app import app
 from howdah.cli.errors import ExitCode, complaint
 from howdah.errors import Rejected, SiteUnreachable
+from howdah.steps.batch import CAPABILITIES
 from tests.cli.answer import Howdah
 from tests.cli.conftest import SPEC
 
@@ -69,6 +70,20 @@ print("HEAVY", *sorted({{name.partition(".")[0] for name in sys.modules}} & set(
     assert told.stdout.splitlines()[-1].split() == ["HEAVY"]
 
 
+def test_help_of_every_command_and_group_imports_neither_models_nor_an_event_loop(project: Path) -> None:
+    pages = [["--help"], *([*name.split()[1:], "--help"] for name in ALL)]
+    groups = [[*page[:-2], "--help"] for page in pages if len(page) > 2]
+    code = f"""
+import sys
+from howdah.cli.app import run
+for page in {[*pages, *groups]!r}:
+    assert run(page) == 0, page
+print("HEAVY", *sorted({{name.partition(".")[0] for name in sys.modules}} & {{*{HEAVY!r}, "pydantic", "asyncio"}}))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines()[-1].split() == ["HEAVY"]
+
+
 def test_completion_knows_ids_sites_and_states_without_anything_heavy(project: Path) -> None:
     completion.remember(["pi-aaaaaa", "mesh-bbbbbb"])
     code = """
@@ -80,6 +95,11 @@ print("HEAVY", *sorted({name.partition(".")[0] for name in sys.modules} & heavy)
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.splitlines() == ["['pi-aaaaaa'] ['last'] ['bigred'] ['waiting']", "HEAVY"]
+
+
+def test_completion_knows_every_capability() -> None:
+    assert completion.capabilities("") == list(CAPABILITIES)
+    assert completion.capabilities("s") == ["submission", "staging"]
 
 
 def test_the_shell_is_given_completions(project: Path) -> None:

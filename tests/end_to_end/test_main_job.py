@@ -89,5 +89,5 @@ def test_the_script_that_is_shown_is_the_script_that_was_sent(lab: Lab) -> None:
 def test_an_experiment_can_be_named_by_a_prefix_and_by_last(lab: Lab) -> None:
     id_ = lab.start("true", site="local")
     assert lab.show(id_[:-2])["id"] == lab.show("last")["id"] == id_
-    rows = lab.howdah("list", "--json").json
+    rows = lab.howdah("list", "--json").json["experiments"]
     assert id_ in {row["id"] for row in rows}

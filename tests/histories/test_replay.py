@@ -10,9 +10,10 @@ from temporalio.worker import Replayer
 from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 from howdah.workflows.site_desk import SiteDesk
+from howdah.workflows.site_slots import SiteSlots
 
 RECORDED = sorted(Path(__file__).parent.rglob("*.json"))
-AT_LEAST = {"hpc": 5, "desk": 2}
+AT_LEAST = {"hpc": 5, "desk": 2, "slots": 2}
 
 
 @pytest.mark.parametrize("kind", AT_LEAST)
@@ -23,6 +24,8 @@ def test_histories_were_recorded(kind: str) -> None:
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
 async def test_a_recorded_history_replays(path: Path) -> None:
     replayer = Replayer(
-        workflows=[HpcJob, SiteDesk], workflow_runner=workflow_runner(CONTRACT), data_converter=pydantic_data_converter
+        workflows=[HpcJob, SiteDesk, SiteSlots],
+        workflow_runner=workflow_runner(CONTRACT),
+        data_converter=pydantic_data_converter,
     )
     await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))

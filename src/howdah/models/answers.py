@@ -10,26 +10,6 @@ from howdah.models.job import Attempt
 from howdah.models.units import Duration
 
 
-class ReadLog(Data):
-    """Read `stream` (stdout or stderr) from byte `offset` on; wait up to `patience` seconds for more."""
-
-    attempt: Attempt
-    stream: str = "stdout"
-    offset: int = 0
-    patience: float = 0.0
-    limit: int = 256 * 1024
-
-
-class LogChunk(Data):
-    """`offset` is where to read on. `ended`: the job is over and this was the last of it."""
-
-    text: str
-    offset: int
-    ended: bool
-    dropped: int = 0
-    """Bytes left out before this chunk, because there were too many."""
-
-
 class Explanation(Data):
     """What the site says about a batch job right now, and what that means."""
 

@@ -1,23 +1,13 @@
 """What is known of a site as a whole, apart from any job: whether people have paused it, and what is out of order."""
 
 from datetime import datetime
-from enum import StrEnum
 
 from pydantic import Field
 
 from howdah.models.causes import FailureCause
 from howdah.models.data import Data
+from howdah.models.site_parts import Part as Part
 from howdah.models.units import Line
-
-
-class Part(StrEnum):
-    """A part of a site that may be out of order for everybody at once."""
-
-    LOGIN = "login"
-    """The way there: network, host key, credentials, login shell."""
-    SCHEDULER = "scheduler"
-    SCRATCH = "scratch"
-    """Room on the file system where jobs have their folders."""
 
 
 class Trouble(Data):

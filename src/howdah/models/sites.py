@@ -104,6 +104,11 @@ class Site(Data):
         return 0 if self.cache == "none" else self.cache
 
     @property
+    def most_at_once(self) -> int:
+        """Jobs of ours that may be there. What waits there may begin at any moment, so `running` bounds it, too."""
+        return min(self.limits.submitted, self.limits.running or self.limits.submitted)
+
+    @property
     def transport(self) -> str:
         return "ssh" if self.ssh else "local"
 
@@ -125,3 +130,8 @@ class ForkSite(Site):
 
     kind: str = "fork"
     limits: ForkLimits = ForkLimits()  # pyright: ignore[reportIncompatibleVariableOverride]  # frozen, so narrowing is safe
+
+    @property
+    def most_at_once(self) -> int:
+        """How many run is what the site itself sees to: the others wait there in order of arrival."""
+        return self.limits.submitted

@@ -11,8 +11,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from howdah import names
 from howdah.cli import experiments
+from howdah.cli.headlines import state_of
 from howdah.cli.ids import this_user
-from howdah.cli.looking import Looked, progress_of, state_of
+from howdah.cli.looking import Looked, progress_of
 from howdah.cli.orphans import list_jobs
 from howdah.cli.settings import Setting
 from howdah.cli.spec_file import changed_spec

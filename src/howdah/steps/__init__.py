@@ -6,9 +6,7 @@ and neither imports the other.
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
@@ -23,7 +21,9 @@ from temporalio.workflow import ActivityCancellationType
 from howdah.errors import SiteError
 from howdah.models.causes import FailureCause
 from howdah.models.fitting import fitted
-from howdah.models.progress import Failure, Live
+from howdah.models.progress import Failure
+from howdah.steps.heartbeats import beating
+from howdah.steps.heartbeats import report as report
 from howdah.tally import Tally
 
 In = TypeVar("In", bound=BaseModel)
@@ -83,15 +83,7 @@ class Step(Generic[In, Out]):
 
 Method = Callable[[Self, In], Awaitable[Out]]
 
-_live: ContextVar[list[Live]] = ContextVar("live")
 _bugs = Tally(TOLERATED)
-
-
-def report(live: Live) -> None:
-    """Tell how far the current step is. Cheap: it is sent with the next heartbeat, so it must be what can be sent: one
-    that cannot ends its step."""
-    if (cell := _live.get(None)) is not None:
-        cell[:] = [live.model_copy(update={"reason": fitted(live.reason, 2000), "needs": fitted(live.needs, 1000)})]
 
 
 def carries_out(step: Step[In, Out]) -> Callable[[Method[Self, In, Out]], Method[Self, In, Out]]:
@@ -107,7 +99,7 @@ def carries_out(step: Step[In, Out]) -> Callable[[Method[Self, In, Out]], Method
         @wraps(method)
         async def carry_out(self: Self, arg: In) -> Out:
             try:
-                async with _beating():
+                with beating():
                     answer = await method(self, arg)
                 _bugs.ended(_step())
                 return answer
@@ -150,35 +142,6 @@ async def at_leisure(waiting: Coroutine[Any, Any, None]) -> None:
         closing.cancel()
         patience.cancel()
         await asyncio.gather(patience, closing, return_exceptions=True)
-
-
-@asynccontextmanager
-async def _beating() -> AsyncIterator[None]:
-    """Heartbeat from a task of its own, so that a step deep in I/O is not taken for dead."""
-    timeout = activity.info().heartbeat_timeout if activity.in_activity() else None
-    if timeout is None:
-        yield
-        return
-    cell: list[Live] = []
-    token = _live.set(cell)
-    beat = asyncio.create_task(_beat(cell, min(timeout.total_seconds() / 3, 10)))
-    try:
-        yield
-    finally:
-        beat.cancel()
-        _live.reset(token)
-
-
-async def _beat(cell: list[Live], pause: float) -> None:
-    """The first beat goes out at once, later ones are throttled: so it waits a moment for something to tell."""
-    sent: list[Live] = []
-    waited = 0.0
-    while True:
-        if waited >= pause or (cell and cell != sent):
-            activity.heartbeat(*cell)
-            sent, waited = list(cell), 0.0
-        await asyncio.sleep(min(1.0, pause))
-        waited += min(1.0, pause)
 
 
 def _told(error: SiteError) -> ApplicationError:

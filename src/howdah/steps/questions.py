@@ -10,20 +10,19 @@ from howdah.models.answers import (
     Checks,
     CleanCache,
     Explanation,
-    LogChunk,
     LookForJobs,
     Nothing,
     OrphansRemoved,
-    ReadLog,
     RemoveOrphans,
     Seek,
     Sought,
 )
 from howdah.models.job import Attempt, Collect, Collected
+from howdah.models.logs import LogsRead, ReadLogs
 from howdah.steps import Step, minutes, seconds
 from howdah.steps.batch import CONTROL, STAGING
 
-read_log = Step("site.read_log", ReadLog, LogChunk, within=minutes(2), heartbeat=seconds(60))
+read_logs = Step("site.read_logs", ReadLogs, LogsRead, within=minutes(2), heartbeat=seconds(8))
 explain = Step("site.explain", Attempt, Explanation, within=minutes(2), heartbeat=seconds(60))
 check = Step("site.check", Nothing, Checks, within=minutes(5), heartbeat=seconds(60))
 fetch = Step("site.fetch", Collect, Collected, within=minutes(600), heartbeat=seconds(60))
@@ -34,7 +33,7 @@ seek = Step("site.seek", Seek, Sought, within=minutes(5), heartbeat=seconds(60))
 remove_orphans = Step("site.remove_orphans", RemoveOrphans, OrphansRemoved, within=minutes(30), heartbeat=seconds(60))
 
 CAPABILITY_OF = {
-    read_log.name: CONTROL,
+    read_logs.name: CONTROL,
     explain.name: CONTROL,
     check.name: CONTROL,
     fetch.name: STAGING,

@@ -22,6 +22,16 @@ class Looking:
         assert not seen[purged.key].folder_exists
         await bench.gone(going)
 
+    async def test_a_glance_and_a_kept_answer_tell_of_a_job_that_was_there_before(self, bench: Bench) -> None:
+        going = await bench.submitted("sleep 300")
+        seen = await bench.running(going)
+        if (question := bench.scheduler.glance(fresh=60)) is not None:
+            row = (await bench.shell.ask(question)).queue[going.key]
+            assert (row.state, row.native_id) == (BatchState.RUNNING, seen.native_id)
+        kept = (await bench.shell.ask(bench.scheduler.poll([going], fresh=60)))[going.key]
+        assert decide(kept, missing_for=0).state is BatchState.RUNNING
+        await bench.gone(going)
+
     async def test_records_that_make_no_sense_are_no_records(self, bench: Bench) -> None:
         attempt = await bench.submitted("sleep 300")
         await bench.running(attempt)

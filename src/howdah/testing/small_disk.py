@@ -39,3 +39,6 @@ class SmallDisk:
 
     def make_room(self) -> None:
         (self.folder / ".full").unlink(missing_ok=True)
+
+    def make_read_only(self) -> None:
+        subprocess.run(["mount", "-o", "remount,ro", str(self.folder)], check=True)

@@ -72,8 +72,19 @@ class PrivateSshd:
         return ALIAS
 
     @property
+    def log_file(self) -> Path:
+        return self._log
+
+    @property
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """Of the server itself, whose children are the connections."""
+        if self._process is None:
+            raise RuntimeError("this sshd does not run")
+        return self._process.pid
 
     @property
     def connections(self) -> int:

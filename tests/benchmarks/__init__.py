@@ -1,0 +1,1 @@
+"""The benchmarks in small: that they measure, not what."""
