@@ -23,7 +23,7 @@ def facts() -> dict[str, str]:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return {
         "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "revision": _said("git", "-C", str(SOURCE), "describe", "--always", "--dirty"),
+        "revision": _revision(),
         "howdah": howdah.__version__,
         "cores": str(os.cpu_count()),
         "processor": _processor(),
@@ -37,6 +37,12 @@ def facts() -> dict[str, str]:
         "Slurm": _said(shutil.which("slurmctld", path=PATH) or "slurmctld", "-V"),
         "OpenSSH": _said(find_sshd(), "-V"),
     }
+
+
+def _revision() -> str:
+    """Of the source that is measured, which need not be the one beside the benchmarks."""
+    told = _said("git", "-C", str(SOURCE), "describe", "--always", "--dirty")
+    return "unknown" if " " in told else told
 
 
 def _processor() -> str:

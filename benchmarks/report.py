@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pydantic import TypeAdapter
+
 Cell = str | int | float
 
 
@@ -73,6 +75,8 @@ class Report:
     tables: tuple[Table, ...] = ()
     drawings: tuple[Lines | Bars, ...] = ()
     data: dict[str, object] = field(default_factory=dict)
+    when: str = ""
+    """And of which revision, on how busy a machine."""
 
     @property
     def is_met(self) -> bool:
@@ -91,6 +95,11 @@ def as_data(report: Report) -> dict[str, object]:
     return told
 
 
+def from_data(told: object) -> Report:
+    """What `as_data` has made of it. Raises ValidationError."""
+    return TypeAdapter(Report).validate_python(told)
+
+
 def present(report: Report, options: argparse.Namespace) -> int:
     """Print it; the exit code tells whether every target was met."""
     print(json.dumps(as_data(report), indent=2) if options.json else markdown(report))
@@ -105,6 +114,8 @@ def parser_of(about: str | None) -> argparse.ArgumentParser:
 
 def _markdown(report: Report, pictures: bool) -> Iterator[str]:
     yield f"## {report.name}\n\n{report.about}\n"
+    if report.when:
+        yield f"Measured {report.when}.\n"
     if report.figures:
         yield from _rows(("figure", "reached", "target", "", "beside"), [_figure(one) for one in report.figures])
     for table in report.tables:

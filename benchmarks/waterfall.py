@@ -139,8 +139,8 @@ def _step(step: StepTimes, noted: dict[str, list[Span]]) -> Iterator[tuple[str, 
 
 
 def _within(step: StepTimes, spans: Sequence[Span]) -> list[Span]:
-    cut = [(max(begin, step.started), min(end, step.ended)) for begin, end in spans]
-    return [(begin, end) for begin, end in cut if begin < end]
+    """Those that began in it: the one that listens for ends begins with a monitor and outlives it."""
+    return [(begin, min(end, step.ended)) for begin, end in spans if step.started <= begin < step.ended]
 
 
 def _holds(spans: Sequence[Span], moment: float) -> bool:

@@ -13,9 +13,10 @@ from howdah.models.fitting import fitted
 from howdah.models.progress import Live
 
 MOMENT = 0.3
-"""Seconds for which news wait for more: the first beat goes out at once, later ones are throttled by the SDK."""
+"""Seconds for which news wait for more."""
 BETWEEN = 1.0
-"""Seconds between two beats of one step at least, however much there is to tell."""
+"""Seconds between two beats of one step at least, and before its first one, however much there is to tell: each is a
+write of the server's, and most steps are over sooner."""
 AT_ONCE = 500.0
 """Beats a second of all steps together, when all have news: each costs the loop nearly half a millisecond."""
 
@@ -47,8 +48,8 @@ def beating() -> Iterator[None]:
 
 
 def pause_within(timeout: float) -> float:
-    """Seconds from beat to beat: a third of the heartbeat timeout, of a long one nearly half."""
-    return max(timeout / 3, timeout / 2 - 15)
+    """Seconds from beat to beat: a third of the heartbeat timeout, of a long one all but the last two minutes."""
+    return max(timeout / 3, timeout - 120)
 
 
 class _Heart:
@@ -62,7 +63,7 @@ class _Heart:
         self._pause = pause
         self._loop = asyncio.get_running_loop()
         self._live: Live | None = None
-        self._last = 0.0
+        self._last = time.monotonic()
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
