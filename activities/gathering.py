@@ -9,7 +9,7 @@ from itertools import count
 from typing import Generic, TypeVar
 
 from howdah.activities.schedulers import Question
-from howdah.activities.schedulers.together import LANES, MOST, Late, Together, own
+from howdah.activities.schedulers.together import ENOUGH, LANES, MOST, Late, Together, own
 from howdah.activities.transports.shell import Shell
 from howdah.errors import OutcomeUnknown, SiteError
 
@@ -21,6 +21,8 @@ MOST_BYTES = 1 << 20
 """Of one script, about: a slow way takes long for more, and everybody in it waits until all of it is there."""
 STUCK = 1.0
 """Seconds without an answer after which others no longer wait for who is under way."""
+SETTLED = ENOUGH + 5.0
+"""Seconds after which a question that nobody wants any more has been answered, or not begun, at a site in order."""
 
 _numbers = count()
 
@@ -81,12 +83,14 @@ class Gathering(Generic[T]):
         return asked
 
     async def ask(self, question: Question[T], *, key: str) -> T:
-        """Whoever is cancelled takes the question back, unless it is under way already."""
+        """Whoever is cancelled takes the question back. Is it under way already, he waits, though not for ever: what
+        he does next, such as to clear away, must not be overtaken by it."""
         asked = self.begin(question, key=key)
         try:
             return await asked.heard()
         except asyncio.CancelledError:
-            self.withdraw(asked)
+            if not self.withdraw(asked):
+                await asyncio.wait([asked.answer], timeout=SETTLED)
             raise
 
     def withdraw(self, asked: Asked[T]) -> bool:

@@ -166,9 +166,10 @@ class SiteWatch:
 
     def _rang(self, key: str) -> None:
         """A job has reported its end: perhaps one of ours. Of one that had ended before, in an earlier life, the
-        scheduler has to tell."""
+        scheduler has to tell. One whose monitor is away with a change is looked for as soon as that is back."""
         watched = self._watched.get(key)
         if watched is None:
+            self._left.pop(key, None)
             return
         if watched.has_end:
             self._wake.set()

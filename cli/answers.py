@@ -1,8 +1,9 @@
 """What commands answer. A view shows them: as text for people, or as the JSON that programs build on."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, RootModel, model_serializer
 
@@ -120,6 +121,46 @@ class LogPart(Data):
     raw: bytes = Field(default=b"", exclude=True, repr=False)
     beside: bool = Field(default=False, exclude=True)
     """It is standard error, and standard output is shown as well."""
+
+
+class PrintedStream(Data):
+    """`dropped`: bytes left out, all in all; as a rule before `text`."""
+
+    stream: str
+    text: str = ""
+    dropped: int = 0
+
+
+class Printed(Data):
+    """What the latest attempt has printed by now: each stream that was asked for, also one that is empty."""
+
+    id: str
+    attempt: int
+    ended: bool
+    """Nothing more comes of this attempt."""
+    streams: tuple[PrintedStream, ...]
+    parts: tuple[LogPart, ...] = Field(exclude=True, repr=False)
+    """The same as it was read."""
+
+    @classmethod
+    def of(cls, parts: Sequence[LogPart], *, id_: str, attempt: int, ended: bool, streams: Sequence[str]) -> Self:
+        return cls(
+            id=id_,
+            attempt=attempt,
+            ended=ended or any(part.ended for part in parts),
+            streams=tuple(_together(stream, parts) for stream in streams),
+            parts=tuple(parts),
+        )
+
+
+def _together(stream: str, parts: Sequence[LogPart]) -> PrintedStream:
+    """What came before a file was written anew is no part of it any more."""
+    text, dropped = "", 0
+    for part in parts:
+        if part.stream == stream:
+            text, dropped = ("", 0) if part.anew else (text, dropped)
+            text, dropped = text + part.text, dropped + part.dropped
+    return PrintedStream(stream=stream, text=text, dropped=dropped)
 
 
 class Outcome(Data):

@@ -48,10 +48,13 @@ class MissingJob(Data):
 
 
 class JobsListed(Data):
-    """`unasked`: sites that gave no answer, and why."""
+    """`asked`: sites that answered, `looked_at` how many batch jobs they have, also of those that are not shown;
+    `unasked`: sites that gave no answer, and why."""
 
     jobs: tuple[JobRow, ...]
     missing: tuple[MissingJob, ...] = ()
+    asked: tuple[str, ...] = ()
+    looked_at: int = 0
     unasked: dict[str, str] = Field(default_factory=dict)
 
     @property

@@ -5,7 +5,7 @@ import asyncio
 from howdah.cli.errors import CommandFailed, ExitCode, Unserved
 from howdah.cli.log_reading import Reading, Wanted
 from howdah.cli.log_standing import Standing
-from howdah.cli.logs import show_logs
+from howdah.cli.logs import read_by_now
 from howdah.cli.logs_at_home import rest_at_home
 from howdah.cli.questions import ask
 from howdah.cli.views import View
@@ -32,7 +32,9 @@ async def follow_logs(view: View, connection: Connection, experiment: str, wante
     """Show what comes until the program has ended well, or the experiment has ended or waits for a person."""
     standing = Standing(connection, experiment)
     if (await standing.now()).state.is_final:
-        return await show_logs(view, connection, experiment, wanted)
+        for part in (await read_by_now(view, connection, experiment, wanted)).parts:
+            view.log(part)
+        return ExitCode.DONE
     return await _Following(view, connection, standing, wanted).to_the_end()
 
 

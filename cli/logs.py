@@ -1,10 +1,10 @@
 """What a job prints: read at its site while it is there, from the results when it has come home."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator
 
 from temporalio.client import Client
 
-from howdah.cli.answers import LogPart
+from howdah.cli.answers import LogPart, Printed
 from howdah.cli.errors import CommandFailed, ExitCode, Unserved
 from howdah.cli.log_reading import Reading, Wanted
 from howdah.cli.log_standing import Standing
@@ -20,20 +20,27 @@ from howdah.workers.connection import Connection
 
 async def show_logs(view: View, connection: Connection, experiment: str, wanted: Wanted) -> ExitCode:
     """What the latest attempt has printed by now."""
-    progress = await Standing(connection, experiment).now()
-    attempt = _begun(progress)
-    reading = Reading(attempt, wanted)
-    if progress.state is JobState.SUCCEEDED:
-        _show(view, await rest_at_home(progress, reading))
-    if not reading.has_shown:
-        await _show_at_site(view, connection.client, reading, progress)
-    if not reading.has_shown:
-        ended = progress.state.is_final or attempt.completed
-        view.say("it printed nothing" if ended else f"it has printed nothing yet; it is {progress.state}")
+    view.printed(await read_by_now(view, connection, experiment, wanted))
     return ExitCode.DONE
 
 
-async def _show_at_site(view: View, client: Client, reading: Reading, progress: Progress) -> None:
+async def read_by_now(view: View, connection: Connection, experiment: str, wanted: Wanted) -> Printed:
+    """As `show_logs`. When there is nothing, people are told why."""
+    progress = await Standing(connection, experiment).now()
+    attempt = _begun(progress)
+    reading = Reading(attempt, wanted)
+    parts: list[LogPart] = []
+    if progress.state is JobState.SUCCEEDED:
+        parts += await rest_at_home(progress, reading)
+    if not reading.has_shown:
+        parts += [part async for part in _at_site(connection.client, reading, progress)]
+    ended = progress.state.is_final or attempt.completed
+    if not reading.has_shown:
+        view.say("it printed nothing" if ended else f"it has printed nothing yet; it is {progress.state}")
+    return Printed.of(parts, id_=progress.id, attempt=attempt.number, ended=ended, streams=wanted.streams)
+
+
+async def _at_site(client: Client, reading: Reading, progress: Progress) -> AsyncIterator[LogPart]:
     """As far as it goes when we look for the first time: of a job that never stops printing there is no end."""
     goal: dict[str, int] = {}
     try:
@@ -41,7 +48,8 @@ async def _show_at_site(view: View, client: Client, reading: Reading, progress: 
             answer = await ask(client, questions.read_logs, reading.question(patience=0.0), site=reading.attempt.site)
             if answer.in_the_way:
                 raise SiteUnreachable(f"{answer.in_the_way}.", hint=f"see: howdah site show {reading.attempt.site}")
-            _show(view, reading.parts(answer))
+            for part in reading.parts(answer):
+                yield part
             goal = goal or {news.place.stream: news.size for news in answer.news}
             if answer.gone:
                 break
@@ -50,7 +58,8 @@ async def _show_at_site(view: View, client: Client, reading: Reading, progress: 
     except (SiteUnreachable, Unserved, CommandFailed):
         if not progress.state.is_final:
             raise
-    _show(view, await rest_at_home(progress, reading))
+    for part in await rest_at_home(progress, reading):
+        yield part
 
 
 def _begun(progress: Progress) -> AttemptRecord:
@@ -62,8 +71,3 @@ def _begun(progress: Progress) -> AttemptRecord:
             hint=f"wait for it: howdah logs {progress.id} --follow",
         )
     return attempt
-
-
-def _show(view: View, parts: Iterable[LogPart]) -> None:
-    for part in parts:
-        view.log(part)

@@ -43,7 +43,10 @@ async def list_jobs(connection: Connection, sites: Sequence[str]) -> JobsListed:
     here = {id_: one for id_, one in running.items() if one.site in seen.rows}
     missing = await _missing(connection, unmatched(here, rows), seen)
     order = sorted(rows, key=lambda row: (row.site, row.experiment, row.key, row.native_id))
-    return JobsListed(jobs=tuple(order), missing=tuple(missing), unasked=seen.unasked)
+    asked = tuple(site for site in sorted(seen.rows) if site not in seen.unasked)
+    return JobsListed(
+        jobs=tuple(order), missing=tuple(missing), asked=asked, looked_at=len(order), unasked=seen.unasked
+    )
 
 
 def only_odd(view: View, listed: JobsListed) -> JobsListed:

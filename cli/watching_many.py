@@ -29,7 +29,7 @@ SETTLES = 3.0
 
 async def watch_these(view: View, connection: Connection, ids: Sequence[str]) -> ExitCode:
     """Show each change until these have ended, or those that have not wait for a person."""
-    return await _watch(view, Watcher(connection.client, ids=ids), again=f"howdah watch {ids[0]} ...")
+    return await _watch(view, Watcher(connection.client, ids=ids), again=f"howdah watch {' '.join(ids)}")
 
 
 async def watch_selected(view: View, connection: Connection, selection: Selection) -> ExitCode:

@@ -4,7 +4,12 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import AutoUpgradeVersioningOverride, WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -14,6 +19,10 @@ from howdah.workers.desk import FIRST
 
 PATIENCE = 10.0
 """Seconds for one exchange: a server that is away, or no worker for workflows."""
+WORKED_THROUGH = timedelta(seconds=30)
+"""How long a worker that has not seen the book before may take to work through its history: two hundred exchanges with
+ten thousand who wait are some seconds, and more where there is much else to do. One that never came to the end would
+keep everybody waiting for ever."""
 
 
 async def exchange(client: Client, site: str, ask: Ask) -> Answer:
@@ -21,15 +30,23 @@ async def exchange(client: Client, site: str, ask: Ask) -> Answer:
 
     Raises: RPCError, WorkflowUpdateFailedError, TimeoutError; then nobody knows whether the ask was heard.
     """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await _exchange(client, site, ask)
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        message = f"nothing heard in {PATIENCE:g} s; does a worker for workflows run? See: howdah worker list"
+        raise TimeoutError(message) from error
+
+
+async def _exchange(client: Client, site: str, ask: Ask) -> Answer:
     handle = client.get_workflow_handle(names.SLOTS_ID.format(site=site))
-    async with asyncio.timeout(PATIENCE):
-        try:
-            told: Answer = await handle.execute_update(names.EXCHANGE, ask, result_type=Answer)
-            return told
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-        return await _begin(client, site, ask) if ask.came else Answer(anew=True)
+    try:
+        told: Answer = await handle.execute_update(names.EXCHANGE, ask, result_type=Answer)
+        return told
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    return await _begin(client, site, ask) if ask.came else Answer(anew=True)
 
 
 async def tally(client: Client, site: str) -> SlotsTally:
@@ -54,11 +71,16 @@ async def _begin(client: Client, site: str, ask: Ask) -> Answer:
         id=names.SLOTS_ID.format(site=site),
         task_queue=names.WORKFLOW_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        task_timeout=WORKED_THROUGH,
         static_summary=f"Who holds a slot at site {site}, and who waits for one",
         priority=FIRST,
         versioning_override=AutoUpgradeVersioningOverride(),  # it lasts longer than a release is deployed
     )
-    told: Answer = await client.execute_update_with_start_workflow(
-        names.EXCHANGE, ask, start_workflow_operation=start, result_type=Answer
-    )
+    try:
+        told: Answer = await client.execute_update_with_start_workflow(
+            names.EXCHANGE, ask, start_workflow_operation=start, result_type=Answer
+        )
+    except Exception:  # the start tells of it once more, and what nobody listens to fills the log
+        await asyncio.wait_for(asyncio.gather(start.workflow_handle(), return_exceptions=True), 1.0)
+        raise
     return told

@@ -11,8 +11,11 @@ SILENCE = PRESENT * 0.6
 """Seconds after which the book may have forgotten that we are there: we tell everything, unasked."""
 BELIEVED = 300.0
 """Seconds for which a slot that was granted here is not asked for again, by a step that is tried again."""
+REPEATED = 60.0
+"""Seconds for which a slot that was told to be free is not told so again: of most jobs it is said twice, at the end and
+at clean-up. Later it may have been taken again, by a step that was tried again at another worker."""
 REMEMBERED = 20_000
-"""Keys that were told to be free: of most jobs it is said several times."""
+"""So many of them at most."""
 MOST_FREED = 1000
 """In one ask."""
 
@@ -31,7 +34,7 @@ class SlotNews:
         self._granted: dict[str, float] = {}
         self._frees: dict[str, float] = {}
         self._freeing: frozenset[str] = frozenset()
-        self._freed: OrderedDict[str, None] = OrderedDict()
+        self._freed: OrderedDict[str, float] = OrderedDict()
         self._heard = -SILENCE
 
     @property
@@ -66,9 +69,10 @@ class SlotNews:
     def free(self, key: str, *, whoever: bool = False) -> bool:
         """False when this is known, or on its way. `whoever`: even if it was told before, and at once."""
         self._granted.pop(key, None)
-        if key in self._frees or (key in self._freed and not whoever):
+        now = self._clock()
+        if key in self._frees or (now - self._freed.get(key, -REPEATED) < REPEATED and not whoever):
             return False
-        self._frees[key] = self._clock() if not whoever else -float("inf")
+        self._frees[key] = now if not whoever else -float("inf")
         return True
 
     def ask(self, *, settled: float, doubts: float | None = None) -> Ask:
@@ -95,7 +99,7 @@ class SlotNews:
     def answered(self, ask: Ask, answer: Answer) -> dict[str, int]:
         """How many are ahead of whom, as far as the book and we mean the same."""
         self._heard = now = self._clock()
-        self._note_freed(ask)
+        self._note_freed(ask, now)
         if answer.anew:
             self._knows_us, self._there = False, set()
             return {}
@@ -116,10 +120,11 @@ class SlotNews:
             if key not in self._frees:
                 self._granted[key] = now
 
-    def _note_freed(self, ask: Ask) -> None:
+    def _note_freed(self, ask: Ask, now: float) -> None:
         for key in ask.freed:
             self._frees.pop(key, None)
-            self._freed[key] = None
+            self._freed.pop(key, None)
+            self._freed[key] = now
         while len(self._freed) > REMEMBERED:
             self._freed.popitem(last=False)
         self._freeing = frozenset()

@@ -182,11 +182,9 @@ class CountedSlots:
         while not self._is_closed and await self._is_due():
             ask = self._news.ask(settled=self._pace.settles, doubts=self._pace.doubts)
             try:
-                answer = await self._exchange(ask)
+                self._answered(ask, await self._exchange(ask))
             except Exception as error:  # also a cancel, as the SDK tells it; nobody gets what nobody counts
                 self._unanswered(error)
-            else:
-                self._answered(ask, answer)
             self._last = monotonic()
 
     async def _is_due(self) -> bool:

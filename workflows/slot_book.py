@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, field
 
 from howdah.models.slots import Answer, Ask, Holder, ProjectTally, SlotLimits, SlotsTally, Want
-from howdah.workflows.slot_line import Standing, in_order
+from howdah.workflows.slot_line import in_order
 
 PRESENT = 45.0
 """Seconds after which a worker that says nothing any more is taken for gone, and nobody waits there."""
@@ -130,11 +130,12 @@ class SlotBook:
         silent = {name: one.heard for name, one in self.speakers.items() if one.heard + PRESENT <= now}
         for name in silent:
             del self.speakers[name]
-        for key, one in list(self.waiting.items()):
-            if one.worker in silent:
-                one.asked, one.worker = silent[one.worker], ""
-            if not one.worker and one.asked + LAPSES <= now:
-                del self.waiting[key]
+        if silent:
+            for one in self.waiting.values():
+                if one.worker in silent:
+                    one.asked, one.worker = silent[one.worker], ""
+        for key in [key for key, one in self.waiting.items() if not one.worker and one.asked + LAPSES <= now]:
+            del self.waiting[key]
 
     def _waits_at(self, worker: str, key: str) -> bool:
         return key in self.waiting and self.waiting[key].worker == worker
@@ -168,12 +169,12 @@ class SlotBook:
 
     def _grant(self, worker: str, now: float) -> list[str]:
         """Slots to those who wait at this worker; those of others who go before are left for them to ask for."""
-        if self.limits is None:
+        free = self.limits.most - len(self.held) if self.limits else 0
+        if self.limits is None or free <= 0:
             return []
-        free = self.limits.most - len(self.held)
-        present = (self._standing(key, one) for key, one in self.waiting.items() if one.worker)
+        present = ((key, one) for key, one in self.waiting.items() if one.worker)
         line = in_order(present, self._holding(), self._share, self._left_for(self.limits))
-        mine = [key for _, key in zip(range(free), line) if self.waiting[key].worker == worker]  # noqa: B905  # the shorter ends
+        mine = [key for _, _, _, key, _ in line[:free] if self.waiting[key].worker == worker]
         for key in mine:
             one = self.waiting.pop(key)
             self.held[key] = Held(one.project, one.workflow, now, now)
@@ -181,15 +182,12 @@ class SlotBook:
 
     def _ahead(self, worker: str, full: tuple[str, ...]) -> Iterator[int]:
         """For those who wait at this worker, by key in order."""
-        mine = {key for key, one in self.waiting.items() if one.worker == worker}
-        line = in_order((self._standing(key, one) for key, one in self.waiting.items()), self._holding(), self._share)
-        before, of_project = dict[str, int](), Counter[str]()
-        while len(before) < len(mine):
-            key = next(line)
-            project = self.waiting[key].project
-            if key in mine:
-                before[key] = of_project[project] if project in full else of_project.total()
-            of_project[project] += 1
+        before = dict[str, int]()
+        line = in_order(self.waiting.items(), self._holding(), self._share)
+        for number, (_, _, _, key, of_project) in enumerate(line):
+            one = self.waiting[key]
+            if one.worker == worker:
+                before[key] = of_project if one.project in full else number
         return (before[key] for key in sorted(before))
 
     def _doubted(self, now: float, after: float) -> Iterator[Holder]:
@@ -211,7 +209,3 @@ class SlotBook:
 
     def _share(self, project: str) -> float:
         return self.limits.of(project).share if self.limits else 1.0
-
-    @staticmethod
-    def _standing(key: str, one: Waits) -> Standing:
-        return Standing(key, one.project, one.priority, one.since)

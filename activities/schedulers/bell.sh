@@ -17,7 +17,7 @@ while kill -0 "$listener" 2>/dev/null; do
   turn=$((turn + 1))
   set --
   # By its name every time: it may have been purged and made anew.
-  cd "${corner:-/nonexistent}/ended" 2>/dev/null && set -- hd-*
+  [ -n "$corner" ] && cd "$common/$uid/ended" 2>/dev/null && set -- hd-*
   now="$*"
   if [ "$now" != "$before" ]; then
     printf '%s//%s/' "$before" "$now" | awk -v RS=/ '

@@ -20,8 +20,9 @@ listing() {
   kept_listing "$1" && return 0
   if [ "$1" -gt 0 ] && [ -n "$kept" ] && command -v flock >/dev/null && { true >>"$kept.lock"; } 2>/dev/null; then
     exec 8>>"$kept.lock"
-    # Whoever asks now asks for us, and gives up before we do. Where locks do not work we ask by ourselves.
-    flock -w 50 8 2>/dev/null
+    # Whoever asks now asks for us, and gives up before we do. Where locks do not work we ask by ourselves; a network
+    # file system whose locks are gone may even keep flock from noticing that its time is over.
+    timeout -k 1 55 flock -w 50 8 2>/dev/null
     kept_listing "$1" || fresh_listing
     exec 8>&-
   else
@@ -79,9 +80,9 @@ fresh_listing() {
   began=$(date +%s)
   secret=$(od -An -N 12 -tx1 /dev/urandom | tr -d ' \n')
   said=$(
+    exec 8>&-
     [ -n "$secret" ] || exit 1
-    timeout 45 squeue --noheader --user="$who" --states=all --format="$secret|%i|%F|%T|%r|%N|%j|$secret" \
-      </dev/null 2>&1 8>&-
+    timeout 45 squeue --noheader --user="$who" --states=all --format="$secret|%i|%F|%T|%r|%N|%j|$secret" </dev/null 2>&1
   )
   heard=$?
   took=$(($(date +%s) - began))

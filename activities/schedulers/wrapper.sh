@@ -75,9 +75,9 @@ ended=$(date +%s)
 end="exit_code=$code signals=$signals started=$started ended=$ended host=$host cause=$expired oom=$oom $about"
 # With the quota used up, the scheduler's log may still have room in its last block.
 if note end "$end"; then
-  # For whoever looks at all jobs at once. The scratch may be shared, so only on a board of our own; without one the
-  # end is found all the same.
-  { [ -O "$board" ] && [ ! -L "$board" ] && true >>"$board/$key"; } 2>/dev/null
+  # For whoever looks at all jobs at once. The scratch may be shared, so only on a board of our own, which nobody can
+  # exchange for another while we are in it; without one the end is found all the same.
+  ( [ ! -L "$board" ] && cd -P "$board" && [ -O . ] && true >>"$key" ) 2>/dev/null
 else
   echo "howdah end $end"
 fi

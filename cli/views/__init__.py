@@ -10,7 +10,7 @@ from howdah.cli.errors import Complaint
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from howdah.cli.answers import Crowd, LogPart, Overview
+    from howdah.cli.answers import Crowd, LogPart, Overview, Printed
     from howdah.models.progress import Live
 
 
@@ -27,6 +27,10 @@ class View(Protocol):
 
     def log(self, part: "LogPart") -> None:
         """A part of a job's output: a JSON line."""
+        ...
+
+    def printed(self, answer: "Printed") -> None:
+        """All that a job has printed by now, as it is: one JSON value."""
         ...
 
     def watching(self) -> "AbstractContextManager[Callable[[Overview], None]]":

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from pydantic import BaseModel
 
-from howdah.cli.answers import Crowd, LogPart, Overview
+from howdah.cli.answers import Crowd, LogPart, Overview, Printed
 from howdah.cli.errors import Complaint
 from howdah.cli.views.changes import changes
 from howdah.models.progress import Live, Progress
@@ -27,6 +27,9 @@ class JsonView:
 
     def log(self, part: LogPart) -> None:
         self._line(part)
+
+    def printed(self, answer: Printed) -> None:
+        self.show(answer)
 
     @contextmanager
     def watching(self) -> Iterator[Callable[[Overview], None]]:

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from howdah.cli.answers import Crowd, LogPart, Overview, Watched
+from howdah.cli.answers import Crowd, LogPart, Overview, Printed, Watched
 from howdah.cli.errors import Complaint
 from howdah.cli.views.changes import changes
 from howdah.cli.views.crowd_screen import crowd_on
@@ -42,6 +42,10 @@ class TextView:
 
     def log(self, part: LogPart) -> None:
         self._logs.show(part)
+
+    def printed(self, answer: Printed) -> None:
+        for part in answer.parts:
+            self.log(part)
 
     @contextmanager
     def watching(self) -> Iterator[Callable[[Overview], None]]:

@@ -152,8 +152,18 @@ def _(answer: JobsListed) -> RenderableType:
         for one in answer.missing:
             table.add_row(one.site, one.native_id or one.key, one.state, one.experiment)
         parts += [table, *(Text(why) for why in sorted({one.why for one in answer.missing}))]
+    if answer.asked and not parts:
+        parts.append(Text(_nothing_at(answer)))
     parts += [Text(f"{site} was not looked at: {why}", style="yellow") for site, why in answer.unasked.items()]
-    return Group(*parts) if parts else Text("Nothing.")
+    return Group(*parts)
+
+
+def _nothing_at(answer: JobsListed) -> str:
+    sites = ", ".join(answer.asked)
+    if not answer.looked_at:
+        return f"No batch job of howdah is at {sites}."
+    jobs = "1 batch job was" if answer.looked_at == 1 else f"{answer.looked_at:,} batch jobs were"
+    return f"Nothing odd at {sites}: {jobs} looked at."
 
 
 @page.register

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from howdah.activities import gathering as gatherings
 from howdah.activities.gathering import MOST_BYTES, Asked, Gathering, company
 from howdah.activities.schedulers import Question
 from howdah.activities.schedulers.fork import Fork
@@ -90,6 +91,27 @@ async def test_who_is_cancelled_before_he_leaves_was_never_asked(shell: Counted,
     with pytest.raises(asyncio.CancelledError):
         await asking[1]
     assert [path.name for path in tmp_path.iterdir()] == ["stays"]
+
+
+@pytest.mark.parametrize("comes", ["in time", "too late"])
+async def test_who_is_cancelled_under_way_goes_on_when_it_cannot_overtake_him_any_more(
+    shell: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comes: str
+) -> None:
+    """A folder that is made after it was removed would stay for ever. A site that hangs keeps nobody."""
+    if comes == "too late":
+        monkeypatch.setattr(gatherings, "SETTLED", 0.1)
+    gathering: Gathering[str] = Gathering(shell)
+    waits = f"touch {tmp_path}/begun; until [ -e {tmp_path}/go ]; do sleep 0.02; done; touch {tmp_path}/made"
+    asking = asyncio.create_task(gathering.ask(question(waits), key="made"))
+    await wait_for(tmp_path / "begun")
+    asking.cancel()
+    if comes == "in time":
+        assert await gathering.ask(question(f"touch {tmp_path}/go; echo on"), key="other") == "on"
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert (tmp_path / "made").exists() == (comes == "in time")
+    (tmp_path / "go").touch()
+    await wait_for(tmp_path / "made")
 
 
 @pytest.mark.parametrize("lost", [OutcomeUnknown("cut"), SiteUnreachable("away", part=Part.LOGIN)])

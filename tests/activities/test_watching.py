@@ -477,6 +477,22 @@ async def test_who_comes_back_from_telling_a_change_makes_no_look_of_his_own(man
     assert (await back).state is BatchState.COMPLETED
 
 
+async def test_an_end_that_was_rung_while_its_monitor_told_a_change_is_looked_for_when_that_is_back(
+    many: SiteWatch, crowd: Crowd
+) -> None:
+    brief = watch(BatchState.QUEUED)
+    crowd.show = lambda: Glance({brief.attempt.key: ROW})
+    await many.change(brief)
+    many._wake.clear()
+    many._rang(brief.attempt.key)
+    back = asyncio.create_task(many.change(brief.model_copy(update={"known": BatchState.RUNNING})))
+    await asyncio.sleep(0)
+    assert many._wake.is_set()
+    crowd.show = lambda: Glance({}, frozenset({brief.attempt.key}))
+    crowd.answer = lambda keys, closely: {key: done(key) for key in keys}
+    assert (await back).state is BatchState.COMPLETED
+
+
 async def test_a_deaf_scheduler_hides_no_end_that_is_on_the_board(
     many: SiteWatch, crowd: Crowd, gate: FakeGate, told: "asyncio.Queue[Live]"
 ) -> None:

@@ -62,7 +62,14 @@ async def test_the_job_of_an_experiment_that_runs_is_known(stage: Stage) -> None
     assert listed.code == ExitCode.DONE
     assert experiment in (await job_list(stage)).out
     odd = await job_list(stage, "--orphans", "--json")
-    assert (odd.code, odd.json) == (ExitCode.DONE, {"jobs": [], "missing": [], "unasked": {}})
+    looked = {"jobs": [], "missing": [], "asked": [stage.site.name], "looked_at": 1, "unasked": {}}
+    assert (odd.code, odd.json) == (ExitCode.DONE, looked)
+    told = f"Nothing odd at {stage.site.name}: 1 batch job was looked at.\n"
+    assert (await job_list(stage, "--orphans")).out == told
+
+
+async def test_where_there_is_no_job_it_is_said_where_was_looked(stage: Stage) -> None:
+    assert (await job_list(stage)).out == f"No batch job of howdah is at {stage.site.name}.\n"
 
 
 async def test_the_job_of_a_workflow_that_was_terminated_is_an_orphan_and_is_cancelled(stage: Stage) -> None:

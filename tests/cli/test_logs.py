@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from howdah.cli.answers import LogPart
+from howdah.cli.answers import LogPart, Printed
 from howdah.cli.errors import ExitCode
 from howdah.cli.log_reading import Reading, Wanted
 from howdah.cli.logs_at_home import rest_at_home
@@ -61,7 +61,10 @@ async def test_logs_are_read_at_the_site_while_the_job_is_there(stage: Stage) ->
     assert (await stage.howdah("logs", experiment)).out == "one\ntwo \x1b[1m\nthree\n"
     stage.site.printed = ["one\n"]
     told = await stage.howdah("logs", experiment, "--stderr", "--json")
-    assert (told.json["stream"], told.json["text"]) == ("stderr", "one\n")
+    streams = [{"stream": "stderr", "text": "one\n", "dropped": 0}]
+    assert told.json == {"id": experiment, "attempt": 1, "ended": True, "streams": streams}
+    empty = (await stage.howdah("logs", experiment, "--json")).json["streams"]
+    assert empty == [{"stream": stream, "text": "", "dropped": 0} for stream in ("stdout", "stderr")]
 
 
 async def test_who_follows_sees_all_until_the_end_and_no_history_grows_by_it(stage: Stage) -> None:
@@ -164,6 +167,18 @@ def test_half_a_character_before_the_file_was_emptied_is_forgotten() -> None:
     reading = Reading(ATTEMPT, FOLLOWED)
     parts = [*reading.parts(answer(b"a\xc3", at=0)), *reading.parts(answer(b"b", at=0, anew=True))]
     assert [(part.text, part.anew) for part in parts] == [("a", False), ("b", True)]
+
+
+def test_as_one_value_a_log_that_was_emptied_while_it_was_read_has_only_what_it_holds_now() -> None:
+    parts = [
+        LogPart(stream="stdout", text="old", dropped=7),
+        LogPart(stream="stderr", text="oh", ended=True),
+        LogPart(stream="stdout", text="a", anew=True),
+        LogPart(stream="stdout", text="b", dropped=2),
+    ]
+    told = Printed.of(parts, id_="e", attempt=1, ended=False, streams=("stdout", "stderr"))
+    assert told.ended
+    assert [(one.stream, one.text, one.dropped) for one in told.streams] == [("stdout", "ab", 2), ("stderr", "oh", 0)]
 
 
 def test_a_pipe_gets_the_bytes_and_the_words_about_them_go_elsewhere(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -113,19 +113,21 @@ def grow_old(path: Path, days: int) -> None:
 
 
 @pytest.mark.slurm
-async def test_what_nobody_has_wanted_for_a_month_is_removed_by_whoever_glances_once_a_day(
+async def test_what_nobody_has_wanted_for_long_is_removed_by_whoever_glances_once_a_day(
     shared_slurm: PrivateSlurm, scratch: Path
 ) -> None:
-    put_up(scratch, "hd-old", "hd-of-last-week")
+    put_up(scratch, "hd-old", "hd-of-this-week")
     corner = scratch / CORNER
-    (corner / "new.left-behind").touch()
-    grow_old(board(scratch) / "hd-old", 40)
-    grow_old(board(scratch) / "hd-of-last-week", 7)
-    grow_old(corner / "new.left-behind", 3)
+    grow_old(board(scratch) / "hd-old", 9)
+    grow_old(board(scratch) / "hd-of-this-week", 6)
+    for name, days in (("new.left-behind", 3), ("queue.1", 9), ("queue.2", 40)):
+        (corner / name).touch()
+        grow_old(corner / name, days)
     bench = slurm_bench(shared_slurm, scratch)
     await glance(bench)
-    assert keys_on(scratch) == ["hd-of-last-week"]
-    assert not (corner / "new.left-behind").exists()
+    assert keys_on(scratch) == ["hd-of-this-week"]
+    assert (corner / "queue.1").exists()
+    assert not any((corner / name).exists() for name in ("new.left-behind", "queue.2"))
     put_up(scratch, "hd-old")
     grow_old(board(scratch) / "hd-old", 40)
     await glance(bench)

@@ -206,6 +206,30 @@ async def test_a_folder_of_somebody_else_is_neither_believed_nor_used(site: Coun
     assert sorted((site.scratch / CORNER).iterdir()) == listed
 
 
+async def test_what_somebody_puts_in_the_place_of_the_folder_meanwhile_is_not_written_through(
+    site: Counted, tmp_path: Path
+) -> None:
+    """Whoever made `.howdah` in a scratch of many may rename what is in it, though it is not his."""
+    mine = tmp_path / "mine"
+    mine.write_text("precious")
+    corner = site.scratch / CORNER
+    swaps = f"[ -e {corner}.away ] || {{ mv {corner} {corner}.away; mkdir {corner}; "
+    swaps += "".join(f"ln -s {mine} {corner}/{name}; " for name in ("swept", "now")) + "}"
+    real = shutil.which("squeue")
+    program(site.folder, "squeue", f'{swaps}\nexec {real} "$@"')
+    assert not (await glance(site.bench)).deaf
+    assert (corner.with_name(f"{corner.name}.away") / "swept").exists()
+    assert mine.read_text() == "precious"
+    assert sorted(path.name for path in corner.iterdir()) == ["now", "swept"]
+
+
+async def test_a_link_in_the_place_of_the_common_folder_leads_nobody_astray(site: Counted, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (site.scratch / ".howdah").symlink_to(tmp_path / "home")
+    assert not (await glance(site.bench)).deaf
+    assert list((tmp_path / "home").iterdir()) == []
+
+
 async def test_nobody_else_can_read_what_is_kept(site: Counted) -> None:
     await glance(site.bench)
     assert (site.scratch / CORNER).stat().st_mode & 0o777 == 0o700
@@ -308,6 +332,16 @@ def locks(request: pytest.FixtureRequest, site: Counted) -> Iterator[str]:
 async def test_who_cannot_lock_asks_all_the_same(site: Counted, locks: str) -> None:
     for _ in range(2):
         assert not (await glance(site.bench)).deaf
+    assert site.asked == 1
+
+
+async def test_a_lock_that_hangs_whatever_it_was_told_is_given_up(site: Counted) -> None:
+    """As on a network file system whose locks are gone."""
+    program(site.folder, "flock", "trap '' TERM ALRM; exec sleep 50")
+    question = site.bench.scheduler.glance(fresh=30)
+    assert question
+    script = question.script.replace("timeout -k 1 55 flock", "timeout -k 0.1 0.1 flock")
+    assert not question.read((await site.bench.shell.run(script, within=20)).out).deaf
     assert site.asked == 1
 
 

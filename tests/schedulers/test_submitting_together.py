@@ -212,7 +212,7 @@ async def test_a_login_node_that_dies_and_a_controller_that_hangs_lose_no_submis
         await asyncio.gather(*(at_last(submissions, attempt) for attempt in company))
     (tmp_path / "freeze").touch()
     frozen = [asyncio.ensure_future(submissions.submit(attempt)) for attempt in attempts[-COMPANY:]]
-    await asyncio.wait(frozen, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(frozen, return_when=asyncio.FIRST_EXCEPTION)
     slurm.thaw()
     told = await asyncio.gather(*frozen, return_exceptions=True)
     lost = [error for error in told if isinstance(error, OutcomeUnknown)]

@@ -60,6 +60,24 @@ async def test_news_are_told_long_before_the_next_beat_is_due() -> None:
     assert server.beats.empty(), "nothing is told twice"
 
 
+async def test_a_step_that_is_soon_over_costs_no_beat_though_it_has_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeats, "BETWEEN", 60.0)
+    server = Server(timeout=3600)
+
+    async def act() -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        report(FIRST)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        timer = heartbeats._heart.get()._timer
+        assert timer is not None
+        assert 50 < timer.when() - began < 100, "when a first beat would be due; without news it is twenty minutes"
+
+    await server.carry_out(act)
+    assert server.beats.empty()
+
+
 async def test_news_from_a_thread_are_told_too() -> None:
     server = Server(timeout=3600)
 
@@ -102,5 +120,7 @@ async def test_a_thousand_steps_that_rest_wake_nobody_and_leave_no_timer_behind(
 
 
 @pytest.mark.parametrize(("timeout", "pause"), [(15, 5), (30, 10), (90, 30), (180, 60), (300, 180)])
-def test_beats_come_three_times_within_a_timeout_and_two_minutes_before_the_end_of_a_long_one(timeout: float, pause: float) -> None:
+def test_beats_come_three_times_within_a_timeout_and_two_minutes_before_the_end_of_a_long_one(
+    timeout: float, pause: float
+) -> None:
     assert pause_within(timeout) == pause

@@ -11,7 +11,7 @@ from howdah.errors import CredentialsRefused, DataError, Rejected, SiteError, Si
 from howdah.models.desk import Part
 from howdah.models.job import Attempt, Workdir
 from howdah.models.progress import Live
-from howdah.steps import TOLERATED, at_leisure, batch, carries_out, report, seconds
+from howdah.steps import TOLERATED, at_leisure, batch, carries_out, heartbeats, report, seconds
 from howdah.tally import Tally
 from howdah.testing.jobs import attempt_at
 
@@ -120,7 +120,10 @@ async def test_a_step_that_waits_is_handed_back_when_its_worker_stops() -> None:
     assert left.is_set()
 
 
-async def test_words_of_a_site_that_are_no_unicode_do_not_end_the_step_that_tells_them() -> None:
+async def test_words_of_a_site_that_are_no_unicode_do_not_end_the_step_that_tells_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(heartbeats, "BETWEEN", 0.0)
     sent, told = asyncio.Queue[Live](), list[Live]()
     environment = as_step()
     environment.info = replace(environment.info, heartbeat_timeout=seconds(30))

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from howdah.models.slots import Answer, SlotLimits, Want
-from howdah.workers.slot_news import BELIEVED, SILENCE, SlotNews
+from howdah.workers.slot_news import BELIEVED, REPEATED, SILENCE, SlotNews
 from howdah.workflows.slot_book import SlotBook
 
 MOST = 2
@@ -118,6 +118,15 @@ def test_an_end_is_told_when_it_has_settled_and_told_again_until_it_was_heard() 
     news.answered(ask, Answer())
     assert not news.is_untold
     assert not news.free("k"), "it is known"
+
+
+def test_a_slot_that_may_have_been_taken_again_elsewhere_is_told_to_be_free_again() -> None:
+    news, clock = news_and_clock()
+    news.free("k")
+    news.answered(news.ask(settled=0.0), Answer())
+    clock.now += REPEATED
+    assert news.free("k")
+    assert news.ask(settled=0.0).freed == ("k",)
 
 
 def test_a_slot_that_was_granted_here_is_not_asked_for_again_for_a_while_unless_it_was_freed() -> None:

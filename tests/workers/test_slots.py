@@ -1,6 +1,7 @@
 """Slots counted for all worker processes together, against a real Temporal server."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from howdah.models.progress import Live
 from howdah.models.slots import Answer, Ask, Holder, ProjectSlots, SlotLimits, SlotsKept
 from howdah.models.states import BatchState
 from howdah.testing.jobs import attempt_at, job_at
+from howdah.workers import slot_exchange
 from howdah.workers.sandbox import workflow_runner
 from howdah.workers.slot_audit import needs_its_slot
 from howdah.workers.slot_exchange import exchange, tally
@@ -196,10 +198,15 @@ async def test_a_burst_is_one_exchange_or_two_and_a_retried_step_none(world: Wor
 
 
 async def test_while_nobody_keeps_the_book_all_wait_and_are_told_why(world: World, swift_patience: None) -> None:
+    unheard = list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
     process, job = world.process(1), world.job("waits")
     task = process.begin(job)
     await process.until_told(job, "the book of slots does not answer, and nothing is submitted until it does")
+    await process.until_told(job, "See: howdah worker list")
+    gc.collect()
     assert not world.got
+    assert not unheard, "the log has one line for it"
     async with world.book():
         await task
     assert world.got == ["waits"]
@@ -276,6 +283,14 @@ async def test_a_terminated_workflow_needs_no_slot(world: World) -> None:
     handle = await world.client.start_workflow(HpcJob.run, attempt.job, id=id_, task_queue="served-by-nobody")
     await handle.terminate()
     assert not await needs_its_slot(world.client, _holder(attempt, id_))
+
+
+async def test_a_worker_that_has_not_seen_the_book_before_has_time_to_work_through_it(world: World) -> None:
+    async with world.book():
+        await world.process(1).begin(world.job("first"))
+        described = await world.client.get_workflow_handle(names.SLOTS_ID.format(site=world.site)).describe()
+    timeout = described.raw_description.execution_config.default_workflow_task_timeout
+    assert timeout.ToTimedelta() == slot_exchange.WORKED_THROUGH
 
 
 async def test_the_book_goes_on_with_a_fresh_history_and_forgets_nothing(world: World) -> None:

@@ -1,6 +1,7 @@
 """The book of a site's slots holds whatever workers say, in whatever order, and however often."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from howdah.models.sites import ForkSite, SlurmSite
 from howdah.models.slots import Answer, Ask, ProjectSlots, SlotLimits, Want, limits_of
-from howdah.workflows.slot_book import LAPSES, MOST_DOUBTED, PRESENT, SlotBook
+from howdah.workflows.slot_book import LAPSES, MOST_DOUBTED, PRESENT, SlotBook, Waits
+from howdah.workflows.slot_line import in_order
 
 KEYS = [f"hd-k{number}" for number in range(8)]
 WORKERS = ["ann/1", "ben/2", "cleo/3"]
@@ -92,6 +94,41 @@ def test_when_all_that_is_held_is_freed_all_get_their_turn(said: list[tuple]) ->
         for worker in WORKERS:
             desk.ask(worker, freed=list(desk.book.held))
     assert not desk.book.waiting
+
+
+def one_after_the_other(
+    waiting: dict[str, Waits], holding: Counter[str], share: dict[str, float], left: dict[str, int]
+) -> Iterator[str]:
+    """What fair is, said slowly: who is next is asked anew after each slot that is given."""
+    waiting, holding, left = dict(waiting), Counter(holding), dict(left)
+
+    def turn(key: str) -> tuple[float, ...]:
+        one = waiting[key]
+        return one.priority, holding[one.project] / share[one.project], one.since
+
+    while may := [key for key in sorted(waiting) if left.get(waiting[key].project, 1) > 0]:
+        key = min(may, key=turn)
+        project = waiting.pop(key).project
+        holding[project] += 1
+        if project in left:
+            left[project] -= 1
+        yield key
+
+
+projects = st.sampled_from(["", "lattice", "qcd"])
+standing = st.lists(st.tuples(projects, st.integers(1, 3), st.integers(0, 9)), max_size=12)
+counts = st.dictionaries(projects, st.integers(0, 4))
+
+
+@given(standing, counts, counts)
+@settings(max_examples=100, deadline=None)
+def test_the_whole_line_is_in_the_order_of_one_slot_after_the_other(
+    those: list[tuple[str, int, int]], holding: dict[str, int], left: dict[str, int]
+) -> None:
+    waiting = {f"k{n:02}": Waits(p, "w", priority, since, 0.0) for n, (p, priority, since) in enumerate(those)}
+    share = {"": 1.0, "lattice": 2.0, "qcd": 0.5}
+    line = [key for _, _, _, key, _ in in_order(waiting.items(), holding, share.__getitem__, left)]
+    assert line == list(one_after_the_other(waiting, Counter(holding), share, left))
 
 
 def test_the_same_key_asked_for_twice_is_one_slot() -> None:
