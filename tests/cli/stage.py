@@ -207,9 +207,9 @@ async def _is_polled(client: Client, site: Site) -> None:
         await asyncio.sleep(0.01)
 
 
-async def in_background(*arguments: str) -> Process:
-    """The program as a process of its own, for what signals do to it."""
-    code = "from howdah.cli.app import main; main()"
+async def in_background(*arguments: str, before: str = "") -> Process:
+    """The program as a process of its own, for what signals do to it; it runs the statement `before` first."""
+    code = f"from howdah.cli.app import main; {before}; main()" if before else "from howdah.cli.app import main; main()"
     return await asyncio.create_subprocess_exec(sys.executable, "-c", code, *arguments, stdout=PIPE, stderr=PIPE)
 
 

@@ -29,6 +29,8 @@ from tests.cli.stage import Stage, in_background
 DONE = BatchStatus(state=BatchState.COMPLETED, exit_code=0)
 LOST_NODE = BatchStatus(state=BatchState.FAILED, cause=FailureCause.NODE_FAILURE, message="The node failed.")
 FOLLOWED = Wanted(("stdout",))
+SOON = "from howdah.cli import log_following; log_following.PAUSE = 0.05"
+"""Nobody looks on, so looks need not be apart."""
 ATTEMPT = AttemptRecord(number=1, site="far", key="hd-t-a", folder="/nowhere")
 
 
@@ -71,7 +73,7 @@ async def test_who_follows_sees_all_until_the_end_and_no_history_grows_by_it(sta
     experiment = await running(stage)
     before = (await stage.handle(experiment).describe()).history_length
     stage.site.printed = ["one\n", "two\n", "three\n"]
-    following = await in_background("logs", "-f", experiment, "--json")
+    following = await in_background("logs", "-f", experiment, "--json", before=SOON)
     assert following.stdout is not None
     shown = [json.loads(await following.stdout.readline()) for _ in range(3)]
     assert [(line["text"], line["ended"]) for line in shown] == [("one\n", False), ("two\n", False), ("three\n", True)]
@@ -85,7 +87,7 @@ async def test_who_follows_sees_all_until_the_end_and_no_history_grows_by_it(sta
 async def test_who_follows_before_it_begins_is_told_what_it_waits_for(stage: Stage) -> None:
     stage.site.holds.add("prepare")
     experiment = await stage.start()
-    following = await in_background("logs", "-f", experiment)
+    following = await in_background("logs", "-f", experiment, before=SOON)
     await says(following, b"has not begun at its site yet; it is preparing")
     stage.site.printed = ["first\n"]
     stage.site.tell(DONE)
@@ -108,7 +110,7 @@ async def test_who_has_enough_leaves_without_a_word(stage: Stage) -> None:
 async def test_who_follows_goes_on_with_the_next_attempt(stage: Stage) -> None:
     experiment = await running(stage)
     stage.site.printed = ["one\n"]
-    following = await in_background("logs", "-f", experiment)
+    following = await in_background("logs", "-f", experiment, before=SOON)
     assert following.stdout is not None
     assert await following.stdout.readline() == b"one\n"
     stage.site.printed = ["two\n"]

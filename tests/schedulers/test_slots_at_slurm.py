@@ -6,9 +6,11 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
@@ -18,6 +20,7 @@ from howdah.models.job import Job
 from howdah.models.progress import Progress
 from howdah.models.sites import SlurmSite
 from howdah.models.states import JobState
+from howdah.steps import batch, seconds
 from howdah.steps.batch import CAPABILITIES, SUBMISSION
 from howdah.testing.jobs import job_at
 from howdah.testing.slurm import PrivateSlurm
@@ -88,8 +91,9 @@ class Site:
 
 
 async def test_never_more_are_there_than_the_site_takes_though_a_worker_is_killed(
-    shared_slurm: PrivateSlurm, temporal: str, tmp_path: Path
+    shared_slurm: PrivateSlurm, temporal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(batch, "submit", replace(batch.submit, heartbeat=seconds(6)))  # a death is noticed sooner
     client = await Client.connect(temporal, data_converter=pydantic_data_converter)
     site = Site(shared_slurm, client, tmp_path)
     async with AsyncExitStack() as stack:
