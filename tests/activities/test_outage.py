@@ -29,7 +29,6 @@ from howdah.testing.jobs import attempt_at
 from howdah.testing.sshd import PrivateSshd
 from howdah.testing.wire import Wire
 from tests.activities.stand import SWIFT, Stand, again, wait_for
-from tests.conftest import skip_without_sshd
 
 NEVER = Pace(first=3600, longest=3600, unwelcome=3600, very_unwelcome=3600, settle=0.0)
 QUICK = Timing(keepalive=0.5, keepalives=2, connect=5, login=5, crowded=20)
@@ -60,13 +59,6 @@ async def build(tmp_path: Path) -> AsyncIterator[Build]:
             return stand
 
         yield make
-
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[PrivateSshd]:
-    skip_without_sshd()
-    with PrivateSshd(tmp_path / "sshd") as server:
-        yield server
 
 
 @pytest.mark.sshd

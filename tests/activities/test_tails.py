@@ -1,7 +1,7 @@
 """Many who follow the logs of jobs at a real site, and what cuts them off."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from howdah.models.logs import LogPlace, LogsRead, ReadLogs
 from howdah.models.sites import ForkSite
 from howdah.testing.sshd import PrivateSshd
 from howdah.testing.wire import Wire
-from tests.conftest import skip_without_sshd
 
 SWIFT = TailPace(eager=0.02, fast=0.02, slow=0.05, failing=0.05)
 QUICK = Timing(keepalive=0.5, keepalives=2, connect=5, login=5, crowded=20)
@@ -97,13 +96,6 @@ async def build(tmp_path: Path) -> AsyncIterator[Build]:
             return here
 
         yield make
-
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[PrivateSshd]:
-    skip_without_sshd()
-    with PrivateSshd(tmp_path / "sshd") as server:
-        yield server
 
 
 @pytest.mark.sshd
