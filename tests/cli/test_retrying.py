@@ -140,9 +140,9 @@ async def test_an_experiment_that_pauses_is_listed_shown_and_goes_on_when_told(s
     assert f"hint: at once: howdah retry {experiment}; or not at all: howdah abort {experiment}" in text
     listed: list[dict[str, Any]] = []
     while not (listed and listed[0]["next_attempt"]):
-        listed = (await stage.howdah("list", "--json")).json
+        listed = (await stage.howdah("list", "--json")).json["experiments"]
     assert listed[0]["next_attempt"] == shown["next_attempt"]
-    assert "again at" in (await stage.howdah("list")).out
+    assert "next attempt" in (await stage.howdah("list")).out
     stage.site.tell(DONE)
     told = await stage.howdah("retry", experiment, "--json")
     assert told.json["message"] == f"a new attempt at {stage.site.name}"

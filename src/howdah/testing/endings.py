@@ -135,7 +135,7 @@ TURNS = (
     _well(
         "node crashed, and the job requeued",
         TWO_LIVES,
-        act=acts.crashed_and_mended("node4"),
+        act=acts.crashed_and_moved("node4", to="debug"),
         directives=REQUEUE,
         **_at("node4"),
     ),

@@ -86,11 +86,14 @@ def called_down(node: str) -> Act:
     return act
 
 
-def crashed_and_mended(node: str) -> Act:
+def crashed_and_moved(node: str, to: str) -> Act:
+    """Its second life is on another machine: what the controller has yet to tell the one that died (end this job!)
+    would reach the same job there once more."""
+
     async def act(scene: Scene) -> None:
         await on_crash_of(node)(scene)
         await scene.until(lambda row: row.state == "PENDING")
-        await asyncio.to_thread(scene.slurm.mend_node, scene.slurm.node(node))
+        await scene.update(f"Partition={to}")
         await scene.start_now()
 
     return act
