@@ -1,9 +1,8 @@
 """What commands answer. A view shows them: as text for people, or as the JSON that programs build on."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
 from pydantic import Field, RootModel, model_serializer
 
@@ -103,64 +102,6 @@ class Overview(Data):
             needs = hint(self.site) if needs_a_person(self.site) else ""
             live = live.model_copy(update={"reason": line(self.site, datetime.isoformat), "needs": needs})
         return self.progress.model_copy(update={"live": live})
-
-
-class LogPart(Data):
-    """Part of what an attempt of a job printed, each stream in order."""
-
-    stream: str
-    text: str
-    """Bytes that are no UTF-8 are replaced; `raw` has them."""
-    ended: bool = False
-    """Nothing more comes of this attempt."""
-    dropped: int = 0
-    """Bytes left out before `text`."""
-    attempt: int = 1
-    anew: bool = False
-    """The file was emptied or replaced: `text` is its beginning, again."""
-    raw: bytes = Field(default=b"", exclude=True, repr=False)
-    beside: bool = Field(default=False, exclude=True)
-    """It is standard error, and standard output is shown as well."""
-
-
-class PrintedStream(Data):
-    """`dropped`: bytes left out, all in all; as a rule before `text`."""
-
-    stream: str
-    text: str = ""
-    dropped: int = 0
-
-
-class Printed(Data):
-    """What the latest attempt has printed by now: each stream that was asked for, also one that is empty."""
-
-    id: str
-    attempt: int
-    ended: bool
-    """Nothing more comes of this attempt."""
-    streams: tuple[PrintedStream, ...]
-    parts: tuple[LogPart, ...] = Field(exclude=True, repr=False)
-    """The same as it was read."""
-
-    @classmethod
-    def of(cls, parts: Sequence[LogPart], *, id_: str, attempt: int, ended: bool, streams: Sequence[str]) -> Self:
-        return cls(
-            id=id_,
-            attempt=attempt,
-            ended=ended or any(part.ended for part in parts),
-            streams=tuple(_together(stream, parts) for stream in streams),
-            parts=tuple(parts),
-        )
-
-
-def _together(stream: str, parts: Sequence[LogPart]) -> PrintedStream:
-    """What came before a file was written anew is no part of it any more."""
-    text, dropped = "", 0
-    for part in parts:
-        if part.stream == stream:
-            text, dropped = ("", 0) if part.anew else (text, dropped)
-            text, dropped = text + part.text, dropped + part.dropped
-    return PrintedStream(stream=stream, text=text, dropped=dropped)
 
 
 class Outcome(Data):

@@ -5,22 +5,20 @@ never about an end: who is no longer listed as running, or not listed yet, is as
 """
 
 import asyncio
-import time
 from collections.abc import Collection, Iterable, Sequence
 
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 from howdah.cli import pending
 from howdah.cli.answers import Crowd, Watched
-from howdah.cli.headlines import headline, is_going, listed, newest_of, waits_for
+from howdah.cli.headlines import described, headline, is_going, listed, newest_of, waits_for
 from howdah.cli.selection import Selection
+from howdah.cli.site_desks import Desks
 from howdah.cli.site_state import concerning, local_time
 from howdah.models.desk import SiteState
 from howdah.models.desk_words import line, needs_a_person
 from howdah.models.states import JobState
-from howdah.workers.desk import LOOK, read_desk
 
 CHUNK = 100
 """Ids named in one query."""
@@ -41,7 +39,7 @@ class Watcher:
         self._selection = selection
         self._rows: dict[str, Watched | None] = dict.fromkeys(ids)
         self._over: set[str] = set()
-        self._desks = _Desks(client)
+        self._desks = Desks(client)
         self._told: dict[str, str] = {}
         self._turn = 0
 
@@ -137,37 +135,8 @@ class Watcher:
         return row.model_copy(update={"note": " ".join(note.split())})
 
 
-class _Desks:
-    """What the desks of some sites last said. Workers look there as often."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._states: dict[str, SiteState | None] = {}
-        self._at = 0.0
-
-    async def look(self, sites: Collection[str]) -> None:
-        if time.monotonic() - self._at > LOOK or not self._states.keys() >= set(sites):
-            read = await asyncio.gather(*(read_desk(self._client, site) for site in sites))
-            self._states = dict(zip(sites, read, strict=True))
-            self._at = time.monotonic()
-
-    def state(self, site: str) -> SiteState | None:
-        return self._states.get(site)
-
-
 async def _all(client: Client, query: str) -> list[WorkflowExecutionInfo]:
     return [info async for info in listed(client, query, MOST)]
-
-
-async def described(client: Client, experiment: str) -> WorkflowExecutionInfo | None:
-    """An experiment as it is, not as it is listed. None: there is none."""
-    try:
-        described = await client.get_workflow_handle(experiment).describe()
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return None
-        raise
-    return described.raw_description.workflow_execution_info
 
 
 def _chunks(ids: Sequence[str]) -> list[Sequence[str]]:

@@ -8,9 +8,8 @@ from temporalio.client import WorkflowExecutionDescription
 
 from howdah.cli.answers import Overview
 from howdah.cli.looking import Looked, is_over, overview, progress_of
-from howdah.models.desk import SiteState
+from howdah.cli.site_desks import Desks
 from howdah.workers.connection import Connection
-from howdah.workers.desk import LOOK, read_desk
 
 PAUSE = 0.5
 """Seconds between two looks; a look costs the server a millisecond or two and needs no worker."""
@@ -22,33 +21,20 @@ async def follow(connection: Connection, experiment: str) -> AsyncIterator[Overv
     """An experiment as it stands, and again each time it has changed, until it has ended."""
     handle = connection.client.get_workflow_handle(experiment)
     asked = _Asked(connection)
-    desk = _Desk(connection)
+    desks = Desks(connection.client)
     shown: Overview | None = None
     while True:
         description = await handle.describe()
         looked = await asked.progress(description)
-        seen = await overview(connection, description, looked, await desk.state(looked.progress.site))
+        site = looked.progress.site
+        await desks.look({site})
+        seen = await overview(connection, description, looked, desks.state(site))
         if seen != shown:
             yield seen
             shown = seen
         if is_over(description):
             return
         await asyncio.sleep(PAUSE)
-
-
-class _Desk:
-    """What the desk of its site last said. Workers look there as often."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._read: tuple[str, SiteState | None] | None = None
-        self._at = 0.0
-
-    async def state(self, site: str) -> SiteState | None:
-        if self._read is None or self._read[0] != site or time.monotonic() - self._at > LOOK:
-            self._read = site, await read_desk(self._connection.client, site)
-            self._at = time.monotonic()
-        return self._read[1]
 
 
 class _Asked:

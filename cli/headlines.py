@@ -13,6 +13,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
 from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 
 from howdah import names
 from howdah.models.progress import Headline
@@ -112,3 +113,14 @@ def _text(payload: Payload) -> str | None:
 
 def _time(stamp: Timestamp) -> datetime:
     return stamp.ToDatetime(UTC)
+
+
+async def described(client: Client, experiment: str) -> WorkflowExecutionInfo | None:
+    """An experiment as it is, not as it is listed. None: there is none."""
+    try:
+        described = await client.get_workflow_handle(experiment).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+    return described.raw_description.workflow_execution_info

@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 from howdah import names
 from howdah.cli import completion
 from howdah.cli.answers import Experiments
-from howdah.cli.headlines import headline, listed, newest_of
+from howdah.cli.headlines import described, headline, listed, newest_of
 from howdah.cli.ids import LAST, choose, experiment_of, this_user
 from howdah.cli.selection import Selection, experiments_of_types, quoted
 from howdah.errors import UnknownName
@@ -53,13 +52,7 @@ async def find(connection: Connection, reference: str) -> str:
 
 
 async def exists(client: Client, experiment: str) -> bool:
-    try:
-        await client.get_workflow_handle(experiment).describe()
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return False
-        raise
-    return True
+    return await described(client, experiment) is not None
 
 
 def server_name(connection: Connection) -> str:

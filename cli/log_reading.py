@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from howdah.cli.answers import LogPart
+from howdah.cli.printed import LogPart
 from howdah.models.logs import LogPlace, LogsRead, ReadLogs
 from howdah.models.progress import AttemptRecord
 

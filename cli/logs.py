@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 from temporalio.client import Client
 
-from howdah.cli.answers import LogPart, Printed
 from howdah.cli.errors import CommandFailed, ExitCode, Unserved
 from howdah.cli.log_reading import Reading, Wanted
 from howdah.cli.log_standing import Standing
 from howdah.cli.logs_at_home import rest_at_home
+from howdah.cli.printed import LogPart, Printed
 from howdah.cli.questions import ask
 from howdah.cli.views import View
 from howdah.errors import SiteUnreachable

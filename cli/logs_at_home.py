@@ -1,8 +1,8 @@
 """What a job printed, among its results: once its folder at the site is gone there is no other place."""
 
 from howdah.activities.staging.peeking import file_at, peek
-from howdah.cli.answers import LogPart
 from howdah.cli.log_reading import Reading
+from howdah.cli.printed import LogPart
 from howdah.errors import HowdahError
 from howdah.models.progress import Progress
 

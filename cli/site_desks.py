@@ -1,6 +1,7 @@
 """How sites stand, read at their desks: for lists, for `howdah doctor`, and beside the experiments that wait."""
 
 import asyncio
+import time
 from collections.abc import Collection, Iterable
 
 from temporalio.client import Client
@@ -17,7 +18,7 @@ from howdah.models.progress import Headline
 from howdah.models.sites import Site
 from howdah.models.states import JobState
 from howdah.workers.connection import connect
-from howdah.workers.desk import read_desk
+from howdah.workers.desk import LOOK, read_desk
 
 AT_ONCE = 2.0
 """Seconds that a list of sites waits for a server."""
@@ -73,3 +74,21 @@ async def _waiting(client: Client, site: str) -> int:
     """Experiments there that go on by themselves when it is mended; not those that wait for an operator's answer."""
     query = f"{experiments_of_types()} AND {names.SITE} = '{site}' AND {names.STATE} != '{JobState.WAITING}'"
     return (await client.count_workflows(f"{query} AND ExecutionStatus = 'Running'")).count
+
+
+class Desks:
+    """What the desks of some sites last said. Workers look there as often."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._states: dict[str, SiteState | None] = {}
+        self._at = 0.0
+
+    async def look(self, sites: Collection[str]) -> None:
+        if time.monotonic() - self._at > LOOK or not self._states.keys() >= set(sites):
+            read = await asyncio.gather(*(read_desk(self._client, site) for site in sites))
+            self._states = dict(zip(sites, read, strict=True))
+            self._at = time.monotonic()
+
+    def state(self, site: str) -> SiteState | None:
+        return self._states.get(site)

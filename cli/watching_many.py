@@ -8,13 +8,13 @@ from dataclasses import astuple
 
 from howdah.cli import completion
 from howdah.cli.answers import Crowd
-from howdah.cli.crowd import Watcher, described
+from howdah.cli.crowd import Watcher
 from howdah.cli.errors import ExitCode
-from howdah.cli.headlines import headline
+from howdah.cli.headlines import described, headline
 from howdah.cli.listing import server_name
 from howdah.cli.selection import Selection
 from howdah.cli.views import View
-from howdah.cli.views.totals import by_state
+from howdah.cli.views.totals import in_all
 from howdah.errors import UnknownName
 from howdah.models.states import JobState
 from howdah.workers.connection import Connection
@@ -83,7 +83,7 @@ def _command(selection: Selection) -> str:
 
 def _ended(view: View, watcher: Watcher, crowd: Crowd) -> ExitCode:
     waiting = [row.id for row in crowd.rows if watcher.needs_a_person(row)]
-    view.say(f"{len(crowd.rows):,} experiments: {by_state(Counter(row.state for row in crowd.rows))}")
+    view.say(in_all(Counter(row.state for row in crowd.rows)))
     if waiting:
         view.say(f"{len(waiting):,} wait for you, among them {waiting[0]}; see: howdah show {waiting[0]}")
         return ExitCode.WAITS

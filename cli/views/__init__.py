@@ -10,7 +10,8 @@ from howdah.cli.errors import Complaint
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from howdah.cli.answers import Crowd, LogPart, Overview, Printed
+    from howdah.cli.answers import Crowd, Overview
+    from howdah.cli.printed import LogPart, Printed
     from howdah.models.progress import Live
 
 

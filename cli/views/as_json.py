@@ -8,8 +8,9 @@ from dataclasses import asdict
 
 from pydantic import BaseModel
 
-from howdah.cli.answers import Crowd, LogPart, Overview, Printed
+from howdah.cli.answers import Crowd, Overview
 from howdah.cli.errors import Complaint
+from howdah.cli.printed import LogPart, Printed
 from howdah.cli.views.changes import changes
 from howdah.models.progress import Live, Progress
 

@@ -12,8 +12,9 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from howdah.cli.answers import Crowd, LogPart, Overview, Printed, Watched
+from howdah.cli.answers import Crowd, Overview, Watched
 from howdah.cli.errors import Complaint
+from howdah.cli.printed import LogPart, Printed
 from howdah.cli.views.changes import changes
 from howdah.cli.views.crowd_screen import crowd_on
 from howdah.cli.views.harmless import Harmless

@@ -16,7 +16,7 @@ from howdah.cli.answers import Crowd, Watched
 from howdah.cli.views.harmless import harmless
 from howdah.cli.views.seats import seats
 from howdah.cli.views.times import COLOURS, utc_now, when
-from howdah.cli.views.totals import by_state
+from howdah.cli.views.totals import in_all
 
 GAP = "  "
 STATE = max(len("cleanup failed"), len("staging out"))
@@ -49,7 +49,7 @@ class CrowdScreen:
         room = max(1, self._size.height - 4)
         self._seats = seats(self._seats, crowd.rows, room)
         self._id = max(self._id, *(cell_len(one) for one in self._seats))
-        yield self._line(Text(f"{len(rows):,} experiments: {by_state(Counter(row.state for row in crowd.rows))}"))
+        yield self._line(Text(in_all(Counter(row.state for row in crowd.rows))))
         yield self._line(Text(self._cells("id", "state", "site", "started", ""), style="dim"))
         for experiment in self._seats:
             yield self._row(rows[experiment], now)

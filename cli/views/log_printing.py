@@ -5,7 +5,7 @@ from typing import BinaryIO, cast
 
 from rich.console import Console
 
-from howdah.cli.answers import LogPart
+from howdah.cli.printed import LogPart
 from howdah.cli.views.taming import Taming
 from howdah.models.units import human_size
 

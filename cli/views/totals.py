@@ -14,3 +14,9 @@ def beyond(found: Experiments) -> str:
 def by_state(states: Mapping[JobState, int]) -> str:
     """In the order of a job's life."""
     return ", ".join(f"{states[state]:,} {state.replace('_', ' ')}" for state in JobState if states.get(state))
+
+
+def in_all(states: Mapping[JobState, int]) -> str:
+    """`100 experiments: 99 queued, 1 running`."""
+    number = sum(states.values())
+    return f"{number:,} experiment{'s' * (number != 1)}: {by_state(states)}"

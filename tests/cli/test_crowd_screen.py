@@ -9,6 +9,7 @@ from rich.console import Console
 from howdah.cli.answers import Crowd, Watched
 from howdah.cli.views.crowd_screen import CrowdScreen
 from howdah.cli.views.seats import seats
+from howdah.cli.views.totals import in_all
 from howdah.models.states import JobState
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
@@ -115,3 +116,8 @@ def test_who_has_a_line_keeps_it_until_somebody_else_needs_it() -> None:
 def test_a_screen_that_becomes_smaller_keeps_its_first_lines() -> None:
     rows = [row(number) for number in range(6)]
     assert seats(seats([], rows, 5), rows, 2) == ["pi-000", "pi-001"]
+
+
+def test_one_experiment_is_not_several() -> None:
+    assert in_all({JobState.FAILED: 1}) == "1 experiment: 1 failed"
+    assert in_all({JobState.SUCCEEDED: 1, JobState.FAILED: 1}) == "2 experiments: 1 succeeded, 1 failed"

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from howdah.cli.answers import LogPart, Printed
 from howdah.cli.errors import ExitCode
 from howdah.cli.log_reading import Reading, Wanted
 from howdah.cli.logs_at_home import rest_at_home
+from howdah.cli.printed import LogPart, Printed
 from howdah.cli.views.as_text import TextView
 from howdah.cli.views.log_printing import LogPrinter
 from howdah.errors import Rejected
