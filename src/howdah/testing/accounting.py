@@ -82,7 +82,11 @@ class PrivateAccounting:
 
     def _start_database(self) -> None:
         data = self.folder / "database"
-        options = {**_SMALL_AND_QUICK, "datadir": str(data), "user": "root" if os.getuid() == 0 else ""}
+        # A MariaDB that starts removes all temporary tables it finds, also those of another one that shares its folder.
+        temporary = self.folder / "temporary"
+        temporary.mkdir(exist_ok=True)
+        user = "root" if os.getuid() == 0 else ""
+        options = {**_SMALL_AND_QUICK, "datadir": str(data), "tmpdir": str(temporary), "user": user}
         common = ["--no-defaults", *(f"--{name}={value}" for name, value in options.items() if value)]
         common += ["--skip-log-bin", "--skip-innodb-doublewrite", "--skip-networking"]
         if not data.is_dir():
