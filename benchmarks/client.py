@@ -18,11 +18,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from benchmarks.report import Figure, Report, Table, parser_of, present
 from howdah.testing.crowd_of_experiments import fill_with_experiments
 from howdah.testing.temporal import PrivateTemporal
+from howdah.workers.payloads import data_converter
 
 HELP, LIST = 0.3, 1.0
 """Targets, in seconds."""
@@ -60,7 +60,7 @@ def report(found: Mapping[str, Sequence[float]], experiments: int) -> Report:
 
 async def run(experiments: int, times: int = 7) -> Report:
     with tempfile.TemporaryDirectory(prefix="howdah-client-") as name, PrivateTemporal(Path(name)) as server:
-        client = await Client.connect(server.address, data_converter=pydantic_data_converter)
+        client = await Client.connect(server.address, data_converter=data_converter())
         await fill_with_experiments(client, experiments)
         commands = {
             "python": PYTHON,

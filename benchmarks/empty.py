@@ -13,8 +13,9 @@ from pathlib import Path
 
 from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
+
+from howdah.workers.payloads import data_converter
 
 WORKFLOWS = "empty.workflows"
 STEPS = ("control", "staging", "submission", "monitoring", "staging", "control")
@@ -92,7 +93,7 @@ def main(address: str, role: str) -> None:
 
 
 async def _serve(address: str, role: str) -> None:
-    client = await Client.connect(address, data_converter=pydantic_data_converter)
+    client = await Client.connect(address, data_converter=data_converter())
     async with AsyncExitStack() as stack:
         for worker in _workers(client, role):
             await stack.enter_async_context(worker)

@@ -50,7 +50,7 @@ async def _serve(told: argparse.Namespace) -> None:
     folder = open_state_folder()
     sites = [read_site(folder, told.site)] if told.site else []
     client = await connect_embedded(address, patient=True)
-    await serve(client=client, sites=sites, workflows=told.workflows, stop=stop, ready=_say_ready)
+    await serve(client=client, sites=sites, workflows=told.workflows, promote=True, stop=stop, ready=_say_ready)
     watching.cancel()
     with suppress(asyncio.CancelledError):
         await watching

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from secrets import token_hex
@@ -26,6 +26,7 @@ from howdah.workers.slot_audit import needs_its_slot
 from howdah.workers.slot_exchange import exchange
 from howdah.workers.slot_news import SlotNews
 from howdah.workers.slots import CountedSlots
+from howdah.workers.versions import deployment_name
 from howdah.workflows.site_desk import SiteDesk
 from howdah.workflows.site_slots import SiteSlots
 
@@ -64,6 +65,7 @@ class Queue:
     tuning: Tuning
     activities: tuple[Callable[..., Any], ...] = ()
     workflows: tuple[type, ...] = ()
+    deployment: str = field(default_factory=deployment_name)
 
 
 def workflow_queue() -> Queue:

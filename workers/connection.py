@@ -6,20 +6,18 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import cache
 from urllib.parse import quote
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
-from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.service import RetryConfig, RPCError
 
 from howdah.errors import ConfigError, ServerUnreachable
 from howdah.models.sites import Site
+from howdah.workers import observing
 from howdah.workers.control import is_up, refuse_other_host, up
 from howdah.workers.embedded import running_server
+from howdah.workers.payloads import data_converter
 from howdah.workers.served_sites import write_sites
 from howdah.workers.setup import prepare_embedded, prepare_other
 from howdah.workers.state import Server, StateFolder, open_state_folder, this_host
@@ -29,8 +27,6 @@ PATIENCE = 5.0
 STARTING = "Frontend is not healthy yet"
 """What a server says that listens, but is not up yet."""
 NAMESPACE = "default"
-HEARTBEAT = timedelta(seconds=10)
-"""How often a worker tells the server how it is, for `howdah worker list`."""
 _LOOK_AGAIN = 0.05
 
 ENDLESS = RetryConfig(max_elapsed_time_millis=None, max_retries=1_000_000)
@@ -164,10 +160,11 @@ async def _attempt(settings: ClientConnectConfig, *, address: str, identity: str
         api_key=settings.get("api_key"),
         tls=settings.get("tls"),
         rpc_metadata=settings.get("rpc_metadata") or {},
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(),
         retry_config=ENDLESS if patient else None,
         identity=identity or f"howdah@{this_host()}/{os.getpid()}",
-        runtime=_runtime(),
+        interceptors=observing.interceptors(),
+        runtime=observing.runtime(),
     )
 
 
@@ -192,9 +189,3 @@ def _folder() -> StateFolder | None:
     with suppress(ConfigError):
         return open_state_folder()
     return None
-
-
-@cache
-def _runtime() -> Runtime:
-    """The SDK's threads: one set for a process."""
-    return Runtime(telemetry=TelemetryConfig(), worker_heartbeat_interval=HEARTBEAT)

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -12,17 +11,19 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
-from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from howdah.errors import ConfigError
 from howdah.models.sites import Site
 from howdah.steps import seconds
 from howdah.steps.batch import CAPABILITIES, SUBMISSION
 from howdah.workers.attending import attended
+from howdah.workers.bundles import bundle_queue
 from howdah.workers.composition import Queue, site_queues, step_name, workflow_queue
+from howdah.workers.promoting import current_build, make_current
 from howdah.workers.rates import keep_rate
 from howdah.workers.sandbox import workflow_runner
+from howdah.workers.versions import build_id, deployment_of
 
 STICKY = seconds(5)
 """How long the workflows of a worker that was killed wait for it, before another one replays them."""
@@ -40,10 +41,15 @@ async def serve(
     sites: Sequence[Site] = (),
     capabilities: Sequence[str] | None = None,
     workflows: bool = False,
+    bundles: Sequence[str] = (),
+    promote: bool = False,
     stop: asyncio.Event | None = None,
     ready: Callable[[], None] | None = None,
 ) -> None:
-    """Serve the workflows of the installed job types, and these capabilities (None: all) of these sites.
+    """Serve the workflows of the built-in job types, these capabilities (None: all) of these sites, and bundles.
+
+    Of a deployment that has no current version yet this one becomes it, for nothing could begin without; with
+    `promote` also of one that has another.
 
     Returns after SIGTERM, SIGINT or `stop`, when what ran has ended. `ready` is called when all queues are polled.
     Raises what a worker cannot go on after: let the process end then, and whoever keeps it start it again.
@@ -54,6 +60,7 @@ async def serve(
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         queues = [workflow_queue()] if workflows else []
+        queues += [bundle_queue(name) for name in bundles]
         for site in sites:
             if SUBMISSION in wanted(capabilities):
                 await keep_rate(client, site)
@@ -63,7 +70,7 @@ async def serve(
         for queue in queues:
             sys.stderr.write(f"serving {queue.name:<24} {contents(queue)}\n")
         sys.stderr.flush()
-        await poll(client, queues, stop=stop, ready=ready)
+        await poll(client, queues, promote=promote, stop=stop, ready=ready)
 
 
 def wanted(capabilities: Sequence[str] | None) -> tuple[str, ...]:
@@ -80,13 +87,18 @@ def contents(queue: Queue) -> str:
 
 
 async def poll(
-    client: Client, queues: Sequence[Queue], *, stop: asyncio.Event, ready: Callable[[], None] | None = None
+    client: Client,
+    queues: Sequence[Queue],
+    *,
+    promote: bool = False,
+    stop: asyncio.Event,
+    ready: Callable[[], None] | None = None,
 ) -> None:
     """Poll until `stop`. When one queue cannot be polled any more all end, and the reason is raised."""
     workers = [_worker(client, queue) for queue in queues]
     running = [asyncio.create_task(worker.run()) for worker in workers]
     stopping = asyncio.create_task(stop.wait())
-    announcing = asyncio.create_task(_announce(client, queues, ready))
+    announcing = asyncio.create_task(_announce(client, queues, promote=promote, ready=ready))
     try:
         await asyncio.wait({*running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -113,27 +125,17 @@ def _worker(client: Client, queue: Queue) -> Worker:
         graceful_shutdown_timeout=queue.tuning.grace,
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),
-        deployment_config=_deployment() if queue.workflows else None,
+        deployment_config=deployment_of(queue.deployment, workflows=bool(queue.workflows)),
     )
 
 
-def _deployment() -> WorkerDeploymentConfig | None:
-    """The worker deployment and build that we are told to be (the Kubernetes controller sets these variables).
-
-    Sites' workers stay without a version: their steps serve workflows of every version.
-    """
-    name, build = os.environ.get("TEMPORAL_DEPLOYMENT_NAME"), os.environ.get("TEMPORAL_WORKER_BUILD_ID")
-    if not name or not build:
-        return None
-    return WorkerDeploymentConfig(
-        version=WorkerDeploymentVersion(deployment_name=name, build_id=build),
-        use_worker_versioning=True,
-        default_versioning_behavior=VersioningBehavior.PINNED,
-    )
-
-
-async def _announce(client: Client, queues: Sequence[Queue], ready: Callable[[], None] | None) -> None:
+async def _announce(
+    client: Client, queues: Sequence[Queue], *, promote: bool, ready: Callable[[], None] | None
+) -> None:
     """Call `ready` when the server sees us poll every queue: what is started then is taken up at once."""
+    for deployment in dict.fromkeys(queue.deployment for queue in queues if queue.workflows):
+        if promote or await current_build(client, deployment) is None:
+            await make_current(client, deployment, build_id())
     if ready is None:
         return None
     unseen = list(queues)

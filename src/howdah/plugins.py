@@ -31,6 +31,10 @@ class JobType(Plugin):
     workflow: str
     """`package.module:Class`; its workflow's name is the name of the job type."""
     task_queue: str
+    """Of a bundle's job types: the bundle's name."""
+    activities: tuple[str, ...] = ()
+    """`package.module:Class`, each constructed without arguments: what carries out the bundle's own steps, on the task
+    queue of its workflows."""
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from howdah.cli.errors import ExitCode
 from howdah.models.states import JobState
 from howdah.testing.crowd_of_experiments import Crowd, fill_with_experiments
 from howdah.testing.temporal import PrivateTemporal
+from howdah.workers.payloads import data_converter
 from tests.cli.answer import Howdah
 
 STATES = (*(JobState.QUEUED,) * 5, JobState.RUNNING, JobState.WAITING, *(JobState.SUCCEEDED,) * 4, JobState.FAILED)
@@ -35,7 +35,7 @@ async def crowd(
 ) -> AsyncIterator[Crowd]:
     monkeypatch.setenv("TEMPORAL_ADDRESS", filled.address)
     monkeypatch.setenv("LOGNAME", "tester")
-    client = await Client.connect(filled.address, data_converter=pydantic_data_converter)
+    client = await Client.connect(filled.address, data_converter=data_converter())
     if not crowds:
         crowds["all"] = await fill_with_experiments(client, 48, states=STATES, sites=("bigred", "retired"))
         await client.get_workflow_handle(crowds["all"].ids[5]).terminate("by hand")

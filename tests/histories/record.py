@@ -15,7 +15,6 @@ from typing import Any
 from uuid import uuid4
 
 from temporalio.client import Client, WorkflowFailureError
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from howdah import names
@@ -29,6 +28,7 @@ from howdah.models.states import BatchState, JobState
 from howdah.testing.fake_site import FakeSite
 from howdah.testing.jobs import job_at
 from howdah.testing.temporal import PrivateTemporal
+from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 from tests.workflows.conftest import Handle, Stage, serving, until, until_it_pauses
@@ -119,7 +119,7 @@ SCENARIOS: tuple[Scenario, ...] = (
 
 
 async def record(address: str, release: str) -> None:
-    client = await Client.connect(address, data_converter=pydantic_data_converter)
+    client = await Client.connect(address, data_converter=data_converter())
     for scenario in SCENARIOS:
         stage = Stage(client, f"wf-{uuid4().hex[:8]}", FakeSite())
         worker = Worker(client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=workflow_runner(CONTRACT))

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 from howdah.workflows.site_desk import SiteDesk
@@ -26,6 +26,6 @@ async def test_a_recorded_history_replays(path: Path) -> None:
     replayer = Replayer(
         workflows=[HpcJob, SiteDesk, SiteSlots],
         workflow_runner=workflow_runner(CONTRACT),
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(),
     )
     await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))

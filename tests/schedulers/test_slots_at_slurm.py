@@ -12,7 +12,6 @@ from uuid import uuid4
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from howdah import names
@@ -24,6 +23,7 @@ from howdah.steps import batch, seconds
 from howdah.steps.batch import CAPABILITIES, SUBMISSION
 from howdah.testing.jobs import job_at
 from howdah.testing.slurm import PrivateSlurm
+from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import workflow_runner
 from howdah.workers.slot_exchange import tally
 from howdah.workflows.hpc_job import HpcJob
@@ -94,7 +94,7 @@ async def test_never_more_are_there_than_the_site_takes_though_a_worker_is_kille
     shared_slurm: PrivateSlurm, temporal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "submit", replace(batch.submit, heartbeat=seconds(6)))  # a death is noticed sooner
-    client = await Client.connect(temporal, data_converter=pydantic_data_converter)
+    client = await Client.connect(temporal, data_converter=data_converter())
     site = Site(shared_slurm, client, tmp_path)
     async with AsyncExitStack() as stack:
         serving = (site.served(temporal, *which) for which in ((SUBMISSION,), CAPABILITIES))

@@ -14,7 +14,6 @@ import pytest
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RetryConfig, RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
@@ -26,6 +25,7 @@ from howdah.testing.temporal import PrivateTemporal
 from howdah.workers import attending
 from howdah.workers.attending import attended
 from howdah.workers.desk import begin_desk, read_desk, readable
+from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import workflow_runner
 from howdah.workers.state import this_host
 from howdah.workflows.site_desk import SiteDesk
@@ -86,7 +86,7 @@ async def at_a_site(address: str) -> AsyncIterator[Site]:
     impatient = RetryConfig(max_retries=1)
     client = await Client.connect(
         address,
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(),
         identity=f"howdah@{this_host()}/{os.getpid()}",
         retry_config=impatient,
     )

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from howdah import names
@@ -23,6 +22,7 @@ from howdah.models.slots import Answer, Ask, Holder, ProjectSlots, SlotLimits, S
 from howdah.models.states import BatchState
 from howdah.testing.jobs import attempt_at, job_at
 from howdah.workers import slot_exchange
+from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import workflow_runner
 from howdah.workers.slot_audit import needs_its_slot
 from howdah.workers.slot_exchange import exchange, tally
@@ -127,7 +127,7 @@ class World:
 
 @pytest.fixture
 async def world(temporal: str) -> AsyncIterator[World]:
-    world = World(await Client.connect(temporal, data_converter=pydantic_data_converter))
+    world = World(await Client.connect(temporal, data_converter=data_converter()))
     yield world
     await world.close()
 

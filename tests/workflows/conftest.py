@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
@@ -19,6 +18,7 @@ from howdah.steps import activities_of
 from howdah.steps.batch import CAPABILITIES, queue
 from howdah.testing.fake_site import FakeSite
 from howdah.testing.jobs import job_at
+from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 
@@ -38,7 +38,7 @@ class Stage:
 
 @pytest.fixture
 async def stage(temporal: str) -> AsyncIterator[Stage]:
-    client = await Client.connect(temporal, data_converter=pydantic_data_converter)
+    client = await Client.connect(temporal, data_converter=data_converter())
     stage = Stage(client, f"wf-{uuid4().hex[:8]}", FakeSite())
     async with (
         Worker(client, task_queue=stage.queue, workflows=[HpcJob], workflow_runner=workflow_runner(CONTRACT)),

@@ -43,7 +43,7 @@ def test_a_hundred_attempts_with_all_their_words_fit_into_an_answer() -> None:
 
 
 async def test_a_long_history_is_left_behind_between_two_attempts(stage: Stage) -> None:
-    outputs = [f"{number:05}" for number in range(9000)]
+    outputs = [f"{number:050}" for number in range(7000)]
     handle = await stage.start(outputs=outputs, expires="1d")
     stage.site.tell(*[BatchState.RUNNING, BatchState.SUSPENDED] * 3, NODE, BatchState.COMPLETED)
     progress = await handle.result()

@@ -7,7 +7,6 @@ from uuid import uuid4
 import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.common import SearchAttributeKey
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -21,6 +20,7 @@ from howdah.models.states import BatchState, JobState
 from howdah.testing.fake_site import FakeSite
 from howdah.testing.temporal import TIME_SKIPPING
 from howdah.workers.embedded import find_program
+from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 from tests.workflows.conftest import Stage, serving
@@ -32,7 +32,7 @@ async def skipping() -> AsyncIterator[Stage]:
         dev_server_existing_path=find_program(),
         dev_server_extra_args=["--dynamic-config-value", TIME_SKIPPING],
         search_attributes=[SearchAttributeKey.for_keyword(name) for name in names.SEARCH_ATTRIBUTES],
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(),
     ) as env:
         stage = Stage(env.client, f"wf-{uuid4().hex[:8]}", FakeSite())
         async with (

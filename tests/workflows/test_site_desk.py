@@ -7,7 +7,6 @@ from uuid import uuid4
 
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -17,6 +16,7 @@ from howdah.models.desk import Part, Pause, Report, Resume, SiteState, Trouble
 from howdah.testing.temporal import TIME_SKIPPING
 from howdah.workers.desk import read_desk
 from howdah.workers.embedded import find_program
+from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.desk_book import BELIEVED, MOST_REPORTS, MOST_TEXT, details, with_pause, with_report, with_resume
 from howdah.workflows.site_desk import MOST_EVENTS, SiteDesk
@@ -58,7 +58,7 @@ class Desks:
 
 @pytest.fixture
 async def desks(temporal: str) -> AsyncIterator[Desks]:
-    client = await Client.connect(temporal, data_converter=pydantic_data_converter)
+    client = await Client.connect(temporal, data_converter=data_converter())
     desks = Desks(client, f"wf-{uuid4().hex[:8]}")
     async with Worker(client, task_queue=desks.queue, workflows=[SiteDesk], workflow_runner=workflow_runner(CONTRACT)):
         yield desks
@@ -149,7 +149,7 @@ async def skipping() -> AsyncIterator[Desks]:
     async with await WorkflowEnvironment.start_time_skipping_v2(
         dev_server_existing_path=find_program(),
         dev_server_extra_args=["--dynamic-config-value", TIME_SKIPPING],
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter(),
     ) as env:
         desks = Desks(env.client, f"wf-{uuid4().hex[:8]}")
         async with Worker(

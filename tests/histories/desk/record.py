@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from howdah import names
 from howdah.models.causes import FailureCause
 from howdah.models.desk import Part, Pause, Report, Resume, SiteState, Trouble
+from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.site_desk import MOST_EVENTS, SiteDesk
 from tests.histories.record import main, without_traces
@@ -44,7 +44,7 @@ SCENARIOS: tuple[Scenario, ...] = (is_paused_reported_on_and_resumed, goes_on_wi
 
 
 async def record(address: str, release: str) -> None:
-    client = await Client.connect(address, data_converter=pydantic_data_converter)
+    client = await Client.connect(address, data_converter=data_converter())
     async with Worker(client, task_queue="wf", workflows=[SiteDesk], workflow_runner=workflow_runner(CONTRACT)):
         for scenario in SCENARIOS:
             began = SiteState(site=scenario.__name__)

@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from howdah import names
 from howdah.models.slots import Ask, ProjectSlots, SlotLimits, SlotsKept, Want
 from howdah.testing.temporal import PrivateTemporal
+from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import workflow_runner
 from howdah.workflows.site_slots import SiteSlots
 from tests.histories.record import without_traces
@@ -31,7 +31,7 @@ async def is_used(book: WorkflowHandle[SiteSlots, None]) -> None:
 
 
 async def record(address: str, release: str) -> None:
-    client = await Client.connect(address, data_converter=pydantic_data_converter)
+    client = await Client.connect(address, data_converter=data_converter())
     async with Worker(client, task_queue="wf", workflows=[SiteSlots], workflow_runner=workflow_runner()):
         for scenario, most in SCENARIOS.items():
             kept = SlotsKept(site=scenario, most_events=most)
