@@ -14,6 +14,10 @@ _FULL = re.compile(r"No space left|[Qq]uota exceeded|File too large|File size li
 _OUR_TREE = re.compile(r"^tar: tree/(.+): (?:Cannot|Wrote)", re.MULTILINE)
 
 
+class Submitted(Exception):
+    """The job has been handed to its scheduler: there is nothing to stage in any more."""
+
+
 def gone(attempt: Attempt) -> DataError:
     return DataError(
         f"The job's folder {attempt.folder} at site {attempt.site} was removed, or belongs to another job.",
@@ -23,9 +27,11 @@ def gone(attempt: Attempt) -> DataError:
 
 
 def refusal(answer: Answer, attempt: Attempt, what: str) -> SiteError | None:
-    """None when all is well, or what arrived is different. `what` is the file that was sent."""
+    """None when all is well, or what arrived is different. `what` is the file that was sent. Raises: Submitted."""
     if answer.code in (0, scripts.DIFFERENT):
         return None
+    if answer.code == scripts.SUBMITTED:
+        raise Submitted
     if answer.code == scripts.GONE:
         return gone(attempt)
     if answer.code == scripts.IN_THE_WAY:

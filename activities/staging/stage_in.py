@@ -10,7 +10,7 @@ from howdah.activities.staging.cache import Cache
 from howdah.activities.staging.inputs import Incoming, find_inputs
 from howdah.activities.staging.large import Large
 from howdah.activities.staging.packs import packed
-from howdah.activities.staging.refusals import no_room
+from howdah.activities.staging.refusals import Submitted, no_room
 from howdah.activities.staging.scripts import cache as scripts
 from howdah.activities.staging.sending import Sending
 from howdah.activities.staging.sizes import USUAL, Sizes
@@ -35,7 +35,8 @@ async def stage_in(
     downloads: bool = True,
     rsync: bool = False,
 ) -> Staged:
-    """May be cut off anywhere and run again: what is there and right is left alone.
+    """May be cut off anywhere and run again: what is there and right is left alone, and so is everything once the job
+    has been submitted.
 
     `cache`: the site's, the same object for all jobs there. `downloads`: the site may fetch from URLs by itself.
     `rsync` moves the files of this machine, past the cache.
@@ -46,6 +47,8 @@ async def stage_in(
     stage = partial(_stage_in, shell, attempt, tell=tell, sizes=sizes, cache=cache, downloads=downloads, rsync=rsync)
     try:
         return await stage()
+    except Submitted:
+        return Staged(files=0, bytes=0)
     except DataError as error:
         if error.cause is not FailureCause.QUOTA or not cache or not await _makes_way(shell, attempt):
             raise

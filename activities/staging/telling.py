@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 from howdah.models.progress import Live
@@ -18,6 +19,17 @@ FOREVER = 90 * 86400.0
 """Seconds. Who is that slow is not on the way."""
 
 
+@dataclass(frozen=True)
+class Odometer:
+    """One who is told how far a transfer is, and who also adds up what travelled: by `moved`, in bytes."""
+
+    tell: Callable[[Live], None]
+    moved: Callable[[int], None]
+
+    def __call__(self, live: Live) -> None:
+        self.tell(live)
+
+
 class Telling:
     """What was found right already counts as done, but is no sign of speed."""
 
@@ -31,6 +43,7 @@ class Telling:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tell, self._clock = tell, clock
+        self._moved = tell.moved if isinstance(tell, Odometer) else _nobody_counts
         self._doing, self._files, self._size = doing, files, size
         self._files_done = self._bytes_done = 0
         self._told = float("-inf")
@@ -39,6 +52,7 @@ class Telling:
     def moved(self, count: int) -> None:
         """So many bytes have just travelled."""
         self._rate.moved(count, self._clock())
+        self._moved(count)
         self.skipped(count)
 
     def skipped(self, count: int) -> None:
@@ -71,6 +85,10 @@ class Telling:
             left=round(left, 1) if self._bytes_done < total and left < FOREVER else None,
         )
         self._tell(live.model_copy(update={"text": in_words(live)}))
+
+
+def _nobody_counts(_: int) -> None:
+    """How many bytes travelled."""
 
 
 class Rate:

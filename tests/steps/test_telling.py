@@ -36,7 +36,8 @@ def site() -> Site:
 
 def as_step(activity_id: str = "1", attempt: int = 1) -> ActivityEnvironment:
     environment = ActivityEnvironment()
-    environment.info = replace(environment.info, activity_id=activity_id, attempt=attempt)
+    before = [None, {"forgiven": attempt - 1}] if attempt > 1 else []
+    environment.info = replace(environment.info, activity_id=activity_id, attempt=attempt, heartbeat_details=before)
     return environment
 
 

@@ -17,6 +17,12 @@ DIFFERENT = 44
 """Exit code: what arrived is not what was sent."""
 UNSURE = 47
 """Exit code: cut off, or another run of the same is at work; to be looked at anew."""
+SUBMITTED = 48
+"""Exit code: the job has been handed to the scheduler, so its inputs are its own now."""
+
+IS_SUBMITTED = '[ -s "${root:-.}/.howdah/intent" ]'
+"""A worker that was frozen, and is woken when another has long done its work, must not touch what a job may be using:
+so this is asked last, before anything gets its name. `$root` is the job's folder where that is not the current one."""
 
 INCOMING = ".howdah/incoming"
 

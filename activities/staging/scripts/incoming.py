@@ -6,9 +6,11 @@ from howdah.activities.staging.scripts import (
     DIFFERENT,
     IN_THE_WAY,
     INCOMING,
+    IS_SUBMITTED,
     NO_LINK_ON_THE_WAY,
     NOT_STORED,
     ROOM,
+    SUBMITTED,
     enter,
 )
 from howdah.activities.staging.scripts.cache import UNFINISHED
@@ -32,6 +34,7 @@ def begin(attempt: Attempt) -> str:
     That the folder for what comes in is there tells that an earlier try has been here.
     """
     return f"""{enter(attempt)}
+if {IS_SUBMITTED}; then exit {SUBMITTED}; fi
 if [ -L {INCOMING} ]; then rm -f {INCOMING}; fi
 if mkdir {INCOMING} 2>/dev/null; then echo fresh; else echo begun; fi
 rm -rf {INCOMING}/*.pack {INCOMING}/*.copy
@@ -90,6 +93,7 @@ mkdir -p "$pack/tree" && tar -x -p -m -o -f - -C "$pack" || failed
 cd "$pack/tree" || failed
 xargs -0 -r sha256sum <../names | sed 's/^\\\\//; s/ .*//' | cmp - ../sums || dropped {DIFFERENT}
 find . -type d -print0 | xargs -0 sh -c {shlex.quote(no_links)} "$root" || dropped {IN_THE_WAY}
+if {IS_SUBMITTED}; then dropped {SUBMITTED}; fi
 find . -mindepth 1 -maxdepth 1 -print0 | xargs -0 -r sh -c {shlex.quote(new)} "$root" |
   xargs -0 -r mv -f -t "$root" -- 2>/dev/null
 if [ -n "$(ls -A)" ]; then

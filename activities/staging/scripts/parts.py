@@ -9,9 +9,11 @@ from howdah.activities.staging.scripts import (
     DIFFERENT,
     IN_THE_WAY,
     INCOMING,
+    IS_SUBMITTED,
     NO_LINK_ON_THE_WAY,
     NOT_STORED,
     ROOM,
+    SUBMITTED,
     UNSURE,
     enter,
 )
@@ -30,7 +32,8 @@ open_way "$1" || exit {IN_THE_WAY}
 case $1 in */*) mkdir -p -- "./${{1%/*}}" || exit 1 ;; esac
 chmod "$mode" "$part" && mv -f -T -- "$part" "./$1" """
 )
-PLACED = f"""way=$(xargs -0 sh -c {shlex.quote(_PLACE)} sh) && {{ echo "$sum $size"; exit 0; }}
+PLACED = f"""if {IS_SUBMITTED}; then rm -f "$part"; exit {SUBMITTED}; fi
+way=$(xargs -0 sh -c {shlex.quote(_PLACE)} sh) && {{ echo "$sum $size"; exit 0; }}
 if [ $? -eq 124 ] || [ ! -f "$part" ]; then exit {UNSURE}; fi
 if [ -n "$way" ]; then printf %s "$way"; exit {IN_THE_WAY}; fi
 rm -f "$part"; {ROOM}; exit {NOT_STORED}

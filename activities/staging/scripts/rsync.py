@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from howdah.activities.staging.scripts import IN_THE_WAY, INCOMING, NOT_STORED, ROOM, enter
+from howdah.activities.staging.scripts import IN_THE_WAY, INCOMING, IS_SUBMITTED, NOT_STORED, ROOM, SUBMITTED, enter
 from howdah.models.job import Attempt
 
 NO_RSYNC = 46
@@ -70,6 +70,7 @@ failed() {{ cd "$root"; {ROOM}; exit {NOT_STORED}; }}
 cat >../rsync.names || failed
 find . ! -type d -print0 | sort -z | comm -z -23 - ../rsync.names | xargs -0 -r rm -f -- || failed
 find . -type d -print0 | xargs -0 sh -c {shlex.quote(no_links)} "$root" || exit {IN_THE_WAY}
+if {IS_SUBMITTED}; then exit {SUBMITTED}; fi
 find . -mindepth 1 -type d -print0 | (cd "$root" && xargs -0 -r mkdir -p --) || failed
 find . -type d -print0 | xargs -0 sh -c {shlex.quote(move)} "$root" || failed
 rm -rf "$root/{ARRIVING}" "$root/{INCOMING}/rsync.names"

@@ -44,6 +44,7 @@ class FailureCause(StrEnum):
     # howdah itself
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    WORKER_CRASH = "worker_crash"
     INTERNAL = "internal"
 
     @property
@@ -88,6 +89,7 @@ _POLICIES = {
     FailureCause.TRANSFER: Policy.OPERATOR,
     FailureCause.EXPIRED: Policy.FAILS,
     FailureCause.CANCELLED: Policy.FAILS,
+    FailureCause.WORKER_CRASH: Policy.OPERATOR,
     FailureCause.INTERNAL: Policy.OPERATOR,
 }
 
@@ -119,5 +121,6 @@ _HINTS = {
     FailureCause.TRANSFER: "see the message; when the cause is mended: howdah retry {id}",
     FailureCause.EXPIRED: "give it more time, from now on: howdah retry {id} --set expires=2d",
     FailureCause.CANCELLED: "to run it after all: howdah retry {id}",
+    FailureCause.WORKER_CRASH: "look into the worker's log and its memory; then: howdah retry {id}",
     FailureCause.INTERNAL: "this is a fault of howdah; please report the message, then: howdah retry {id}",
 }

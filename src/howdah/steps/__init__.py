@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 from temporalio import activity, workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.workflow import ActivityCancellationType
 
@@ -22,8 +22,10 @@ from howdah.errors import SiteError
 from howdah.models.causes import FailureCause
 from howdah.models.fitting import fitted
 from howdah.models.progress import Failure
+from howdah.precedence import FIRST, NORMAL, Precedence, precedence, taking
 from howdah.steps.heartbeats import beating
 from howdah.steps.heartbeats import report as report
+from howdah.steps.trial import on_trial
 from howdah.tally import Tally
 
 In = TypeVar("In", bound=BaseModel)
@@ -46,7 +48,8 @@ class Step(Generic[In, Out]):
     `heartbeat` how soon a dead worker is noticed.
     A step that is `cut_off` by a cancel may be left behind at once, for it changes nothing;
     any other is told, and waited for. `gives_up` bounds all tries together, `picked_up` the wait for
-    a worker: for clean-up, which is not worth waiting for ever.
+    a worker: for clean-up, which is not worth waiting for ever. What is `urgent` goes before the steps of the most urgent
+    experiments, whatever its own.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Step(Generic[In, Out]):
     gives_up: timedelta | None = None
     picked_up: timedelta | None = None
     waits: timedelta = timedelta(0)
+    urgent: bool = False
 
     async def __call__(self, arg: In, *, on: str, summary: str = "") -> Out:
         """Await this step on the task queue `on`. For workflow code only."""
@@ -77,6 +81,7 @@ class Step(Generic[In, Out]):
                 else ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
             ),
             summary=summary or None,
+            priority=Priority(priority_key=FIRST) if self.urgent else Priority.default,
         )
         return result
 
@@ -99,7 +104,7 @@ def carries_out(step: Step[In, Out]) -> Callable[[Method[Self, In, Out]], Method
         @wraps(method)
         async def carry_out(self: Self, arg: In) -> Out:
             try:
-                with beating():
+                with taking(_whose()), on_trial(step.name, watches=step.cut_off) as trial, beating(trial):
                     answer = await method(self, arg)
                 _bugs.ended(_step())
                 return answer
@@ -179,6 +184,14 @@ def _step() -> tuple[str | None, str] | None:
     """Which step of which workflow this is, on every try. None: it is not one, somebody asks from outside."""
     info = activity.info() if activity.in_activity() else None
     return (info.workflow_run_id, info.activity_id) if info and info.workflow_id else None
+
+
+def _whose() -> Precedence:
+    """The experiment's, as the server has handed it on; outside of a worker, the caller's."""
+    if not activity.in_activity():
+        return precedence()
+    told = activity.info().priority
+    return Precedence(told.priority_key or NORMAL, told.fairness_key or "")
 
 
 def _failure(cause: FailureCause, message: str, *, says: str, hint: str = "") -> Failure:

@@ -11,6 +11,7 @@ from temporalio import activity
 
 from howdah.models.fitting import fitted
 from howdah.models.progress import Live
+from howdah.steps.trial import Trial
 
 MOMENT = 0.3
 """Seconds for which news wait for more."""
@@ -31,17 +32,20 @@ def report(live: Live) -> None:
 
 
 @contextmanager
-def beating() -> Iterator[None]:
+def beating(trial: Trial | None = None) -> Iterator[None]:
     """The current activity beats by a timer, so that a step deep in I/O is not taken for dead."""
     timeout = activity.info().heartbeat_timeout if activity.in_activity() else None
     if timeout is None:
         yield
         return
-    heart = _Heart(pause_within(timeout.total_seconds()))
+    heart = _Heart(pause_within(timeout.total_seconds()), trial)
     token = _heart.set(heart)
     heart.start()
     try:
         yield
+    except BaseException:
+        heart.last_words()
+        raise
     finally:
         heart.stop()
         _heart.reset(token)
@@ -55,12 +59,13 @@ def pause_within(timeout: float) -> float:
 class _Heart:
     """Of one step. A timer costs a tenth of a task, and wakes nobody while there is nothing to tell."""
 
-    __slots__ = ("_last", "_live", "_loop", "_pause", "_timer")
+    __slots__ = ("_last", "_live", "_loop", "_pause", "_timer", "_trial")
     crowd = 0
     """How many beat in this process."""
 
-    def __init__(self, pause: float) -> None:
+    def __init__(self, pause: float, trial: Trial | None) -> None:
         self._pause = pause
+        self._trial = trial
         self._loop = asyncio.get_running_loop()
         self._live: Live | None = None
         self._last = time.monotonic()
@@ -75,6 +80,11 @@ class _Heart:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def last_words(self) -> None:
+        """Sent with the failure."""
+        if self._trial and self._trial.ended_in_order():
+            self._send()
 
     def tell(self, live: Live) -> None:
         """From any thread."""
@@ -100,4 +110,11 @@ class _Heart:
     def _beat(self) -> None:
         self._last = time.monotonic()
         self._rest()
-        activity.heartbeat(*(() if self._live is None else (self._live,)))
+        self._send()
+
+    def _send(self) -> None:
+        tries = self._trial and self._trial.tries
+        if tries is not None:
+            activity.heartbeat(self._live, tries)
+        else:
+            activity.heartbeat(*(() if self._live is None else (self._live,)))
