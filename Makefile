@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help pi test check bench bench-full clean
+.PHONY: help pi test test-stack check bundle bench bench-full clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -21,6 +21,12 @@ test: $(VENV)/installed-dev  ## set everything up and run all checks and tests
 	$(BIN)/python -P -m pytest --numprocesses auto --dist loadfile $(PYTEST)
 
 check: test
+
+test-stack: $(VENV)/installed-dev  ## bring the production stack up in containers of its own, kill what keeps it, look (5 minutes)
+	$(BIN)/python -P -m pytest tests/deploy/bring_up.py --numprocesses 0 --timeout 900
+
+bundle: $(VENV)/installed-dev  ## run all tests of the example bundle, its scheduler's contract among them
+	PYTHONPATH=examples/bundle $(BIN)/python -P -m pytest -c examples/bundle/pyproject.toml -p no:cacheprovider examples/bundle/tests
 
 bench: $(VENV)/installed-dev  ## measure how fast it is, into benchmarks/results (a quarter of an hour)
 	$(BIN)/python -m benchmarks $(BENCH)

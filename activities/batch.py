@@ -1,8 +1,9 @@
 """The steps of a batch job, carried out at one site by its drivers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from howdah.activities import folder
@@ -14,6 +15,7 @@ from howdah.activities.line import Line
 from howdah.activities.schedulers import Scheduler
 from howdah.activities.slots import Slots, Unlimited
 from howdah.activities.staging import Cache, stage_in, stage_out
+from howdah.activities.staging.telling import Odometer
 from howdah.activities.submitting import Submissions
 from howdah.activities.transports.shell import Shell
 from howdah.activities.watching import SiteWatch
@@ -31,23 +33,42 @@ CHAIRS = {batch.CONTROL: 25, batch.SUBMISSION: 100, batch.STAGING: 10}
 """Steps that may wait in here at once: half the slots of a queue, for questions need some, too."""
 
 
+def _nobody_counts(_: str, __: int) -> None:
+    """How many bytes travelled, and whether `in` or `out`."""
+
+
 class BatchActivities:
     """Every method may run twice, at once or again: what it does is keyed by the attempt.
 
-    Each passes the site's gate first, and waits there while something that it needs is out of order.
+    Each passes the site's gate first, and waits there while something that it needs is out of order. `travelled` is
+    called with `in` or `out` and each number of bytes that has just travelled. `at_once`: how many steps of a
+    capability a worker carries out, where that is not as many as usual.
     """
 
-    def __init__(self, site: Site, shell: Shell, scheduler: Scheduler, gate: Gate, slots: Slots | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        shell: Shell,
+        scheduler: Scheduler,
+        gate: Gate,
+        slots: Slots | None = None,
+        travelled: Callable[[str, int], None] = _nobody_counts,
+        at_once: Mapping[str, int] | None = None,
+    ) -> None:
         self.site, self.shell, self.scheduler, self.gate = site, shell, scheduler, gate
+        self._in = Odometer(report, partial(travelled, "in"))
+        self._out = Odometer(report, partial(travelled, "out"))
         self.slots: Slots = slots or Unlimited()
-        self.submissions = Submissions(shell, scheduler)
-        self._making: Gathering[Workdir] = Gathering(shell)
-        self._removing: Gathering[None] = Gathering(shell)
-        self.line = Line(leisure=at_leisure)
+        share = site.limits.share_of
+        self.submissions = Submissions(shell, scheduler, share)
+        self._making: Gathering[Workdir] = Gathering(shell, share)
+        self._removing: Gathering[None] = Gathering(shell, share)
+        self.line = Line(leisure=at_leisure, share=share)
         push = loop_at(site, scheduler)
         self.watch = SiteWatch(shell, scheduler, site.limits, gate, ended=self._ended, push=push)
         self.cache = Cache(site.cache_size)
-        self._chairs = {capability: Chairs(number) for capability, number in CHAIRS.items()}
+        chairs = {capability: chairs_of(capability, at_once or {}) for capability in CHAIRS}
+        self._chairs = {capability: Chairs(number, share=share) for capability, number in chairs.items()}
 
     @carries_out(batch.prepare)
     async def prepare(self, attempt: Attempt) -> Workdir:
@@ -60,7 +81,7 @@ class BatchActivities:
             return await stage_in(
                 self.shell,
                 attempt,
-                tell=report,
+                tell=self._in,
                 cache=self.cache,
                 downloads=self.site.downloads,
                 rsync=self.site.transfer == "rsync",
@@ -94,7 +115,7 @@ class BatchActivities:
     async def stage_out(self, collect: Collect) -> Collected:
         by_rsync = self.site.transfer == "rsync"
         async with self._passing(batch.stage_out, Part.LOGIN):
-            return await stage_out(self.shell, collect, tell=report, limits=self.site.limits, rsync=by_rsync)
+            return await stage_out(self.shell, collect, tell=self._out, limits=self.site.limits, rsync=by_rsync)
 
     @carries_out(batch.cancel)
     async def cancel(self, attempt: Attempt) -> Cancelled:
@@ -157,3 +178,9 @@ class BatchActivities:
             if not limit.expired():
                 raise
             raise OutcomeUnknown(f"{step.name} did not come to an end within {step.within}.") from error
+
+
+def chairs_of(capability: str, at_once: Mapping[str, int]) -> int:
+    """Were there one for every step that a worker takes on, those who wait would keep the urgent outside."""
+    usual = CHAIRS[capability]
+    return min(usual, max(1, at_once[capability] // 2)) if capability in at_once else usual

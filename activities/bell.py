@@ -12,6 +12,7 @@ from howdah.activities.transports.shell import Shell
 from howdah.errors import SiteError
 from howdah.models.desk import Part
 from howdah.models.sites import Site
+from howdah.precedence import begin_for_all
 
 SESSIONS = 4
 """Where there are fewer none is held for long: transfers and questions of people come first."""
@@ -60,7 +61,7 @@ class Bell:
             self._ending.cancel()
             self._ending = None
         if self._listening is None or self._listening.done():
-            self._listening = asyncio.create_task(self._listen_on())
+            self._listening = begin_for_all(self._listen_on())
 
     def unwanted(self) -> None:
         """Nobody does any more."""

@@ -20,6 +20,7 @@ from howdah.errors import SiteError
 from howdah.models.causes import FailureCause
 from howdah.models.desk import Part, Pause, SiteState, Trouble
 from howdah.models.progress import Live
+from howdah.precedence import begin_for_all
 from howdah.tally import Tally
 
 T = TypeVar("T")
@@ -215,7 +216,7 @@ class Gate:
     def _keep_trying(self) -> None:
         wanted = self.troubles and self.pause is None and not self._is_closed
         if wanted and (self._prober is None or self._prober.done()):
-            self._prober = asyncio.create_task(self._try_until_it_works())
+            self._prober = begin_for_all(self._try_until_it_works())
 
     async def _try_until_it_works(self) -> None:
         while self.troubles and self.pause is None:

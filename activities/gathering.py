@@ -1,17 +1,21 @@
-"""Questions that come together go to their site together: while one round trip is under way, others gather."""
+"""Questions that come together go to their site together: while one round trip is under way, others gather.
+
+Is there no room for all, those leave first whose turn is first.
+"""
 
 import asyncio
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from itertools import count
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from howdah.activities.schedulers import Question
 from howdah.activities.schedulers.together import ENOUGH, LANES, MOST, Late, Together, own
 from howdah.activities.transports.shell import Shell
 from howdah.errors import OutcomeUnknown, SiteError
+from howdah.precedence import Precedence, begin_for_all, precedence, taking
+from howdah.turns import Turn, Turns, equal
 
 T = TypeVar("T")
 
@@ -24,8 +28,6 @@ STUCK = 1.0
 SETTLED = ENOUGH + 5.0
 """Seconds after which a question that nobody wants any more has been answered, or not begun, at a site in order."""
 
-_numbers = count()
-
 
 @dataclass(eq=False)
 class Asked(Generic[T]):
@@ -33,8 +35,8 @@ class Asked(Generic[T]):
 
     question: Question[T]
     key: str
+    turn: Turn
     answer: "asyncio.Future[T]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    number: int = field(default_factory=lambda: next(_numbers))
     is_unwanted: bool = False
 
     async def heard(self) -> T:
@@ -68,8 +70,9 @@ class Gathering(Generic[T]):
     """Of one kind of question at one site, in this process. At most as many at a time are asked there as one script
     has lanes; an answer is told when it is there. Is the connection lost, each without an answer hears of that."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Shell, share: Callable[[str], float] = equal) -> None:
         self._shell = shell
+        self._turns = Turns(share)
         self._waiting: list[Asked[T]] = []
         self._trips: dict[_Trip[T], asyncio.Task[None]] = {}
         self._leaving: asyncio.Task[None] | None = None
@@ -77,8 +80,8 @@ class Gathering(Generic[T]):
 
     def begin(self, question: Question[T], *, key: str) -> Asked[T]:
         """Of one `key` there is one question in a script."""
-        asked = Asked(question, key)
-        self._waiting.append(asked)
+        asked = Asked(question, key, self._turns.of(precedence(), [other.turn for other in self._waiting]))
+        insort(self._waiting, asked, key=_turn)
         self._keep_leaving()
         return asked
 
@@ -104,7 +107,7 @@ class Gathering(Generic[T]):
 
     def _keep_leaving(self) -> None:
         if self._leaving is None or self._leaving.done():
-            self._leaving = asyncio.create_task(self._leave())
+            self._leaving = begin_for_all(self._leave())
 
     async def _leave(self) -> None:
         while self._waiting:
@@ -112,6 +115,7 @@ class Gathering(Generic[T]):
             lanes = await self._room()
             if riders := company(self._waiting):
                 self._waiting = [asked for asked in self._waiting if asked not in riders]
+                self._turns.came(riders[-1].turn)
                 trip = _Trip(dict(enumerate(riders)), lanes)
                 self._trips[trip] = asyncio.create_task(self._travel(trip))
 
@@ -131,7 +135,8 @@ class Gathering(Generic[T]):
     async def _travel(self, trip: _Trip[T]) -> None:
         lost: Exception = OutcomeUnknown("The site's answer does not tell what became of the question.")
         try:
-            await self._carry(trip)
+            with taking(_most_urgent(trip)):
+                await self._carry(trip)
         except Exception as error:  # whatever it is, everybody has to hear of it
             lost = error
         finally:
@@ -164,12 +169,12 @@ class Gathering(Generic[T]):
         elif asked.is_unwanted:
             asked.answer.cancel()
         else:
-            insort(self._waiting, asked, key=lambda one: one.number)
+            insort(self._waiting, asked, key=_turn)
             self._keep_leaving()
 
 
 def company(waiting: Sequence[Asked[T]]) -> list[Asked[T]]:
-    """Who leaves together, in order of arrival: not too many, not too heavy, and none twice."""
+    """Who leaves together, in order of their turns: not too many, not too heavy, and none twice."""
     chosen: dict[str, Asked[T]] = {}
     size = 0
     for asked in waiting:
@@ -181,3 +186,13 @@ def company(waiting: Sequence[Asked[T]]) -> list[Asked[T]]:
             chosen[asked.key] = asked
             size += weight
     return list(chosen.values())
+
+
+def _turn(asked: Asked[Any]) -> Turn:
+    return asked.turn
+
+
+def _most_urgent(trip: _Trip[Any]) -> Precedence:
+    """All wait with the one of them who would wait least."""
+    first = min(asked.turn for asked in trip.left.values())
+    return Precedence(first.priority, first.project)

@@ -16,6 +16,7 @@ from howdah.activities.transports.shell import Shell
 from howdah.errors import SiteError
 from howdah.models.desk import Part
 from howdah.models.logs import LogsRead, ReadLogs
+from howdah.precedence import begin_for_all
 
 AT_ONCE = 40
 """So many readers are served by one question: an answer stays within some megabytes."""
@@ -95,7 +96,7 @@ class Tails:
             self._pause = self._pace.eager
         self._wake.set()
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._serve())
+            self._looking = begin_for_all(self._serve())
 
     async def _serve(self) -> None:
         """While there are readers. A fault of ours is told to them, and ends with them."""

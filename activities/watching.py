@@ -19,6 +19,7 @@ from howdah.models.job import Watch
 from howdah.models.progress import Live
 from howdah.models.sites import Limits
 from howdah.models.states import BatchState
+from howdah.precedence import begin_for_all
 from howdah.steps import report
 
 NEVER = "it will never start as asked"
@@ -98,7 +99,7 @@ class SiteWatch:
             self._wake.set()
         self._watched[watch.attempt.key] = watched
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_for_all())
+            self._looking = begin_for_all(self._look_for_all())
         elif obstacle := self.gate.obstacle(Part.LOGIN):
             report(obstacle.live)
         if self.bell is not None:
@@ -176,7 +177,7 @@ class SiteWatch:
             return
         self._rung.add(key)
         if self._answering is None or self._answering.done():
-            self._answering = asyncio.create_task(self._answer_the_bell())
+            self._answering = begin_for_all(self._answer_the_bell())
 
     async def _answer_the_bell(self) -> None:
         """Hundreds that end in a second are read together; what needs the scheduler's word is left to the next look."""

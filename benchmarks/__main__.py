@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import client, cost, crowd, latency, makespan, staging_report, thousand, waterfall
+from benchmarks import client, cost, crowd, latency, makespan, priorities, staging_report, thousand, waterfall
 from benchmarks.crowd import SETTLES
 from benchmarks.drawing import draw
 from benchmarks.machine import ROOT, facts
@@ -53,6 +53,8 @@ class Size:
     before: str | None = None
     experiments: int = 2000
     rounds: int = 2
+    backlog: int = 5000
+    waiting: int = 60
 
     def runs(self) -> dict[str, Run]:
         return {
@@ -64,11 +66,12 @@ class Size:
             "cost": partial(cost.run, self.before, jobs=self.cost, lasts=self.lasts),
             "client": partial(client.run, self.experiments),
             "staging": partial(staging_report.run, self.rounds),
+            "priorities": partial(priorities.run, self.backlog, self.waiting),
         }
 
 
 NORMAL = Size()
-QUICK = Size(10, 3, 3, 20, 20, 15.0, 5.0, 1, 5, None, 50, 1)
+QUICK = Size(10, 3, 3, 20, 20, 15.0, 5.0, 1, 5, None, 50, 1, 400, 12)
 FULL = Size(100, 15, 30, 1000, 10_000, 600.0, SETTLES, 5, 60, BEFORE, 10_000, 3)
 
 

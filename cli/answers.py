@@ -15,6 +15,7 @@ from howdah.models.progress import Headline, Live, Progress
 from howdah.models.sites import Site
 from howdah.models.slots import SlotsTally
 from howdah.models.states import JobState
+from howdah.models.unserved import UnservedQueue
 
 
 class Started(Data):
@@ -199,6 +200,8 @@ class TypeRow(Data):
     description: str
     task_queue: str
     workflow: str
+    broken: str = ""
+    """Why it cannot be used."""
 
 
 class Types(RootModel[tuple[TypeRow, ...]]):
@@ -221,8 +224,11 @@ class Schema(RootModel[dict[str, Any]]):
     """A JSON Schema."""
 
 
-class Workers(RootModel[tuple[WorkerRow, ...]]):
-    """Processes that serve task queues."""
+class Workers(Data):
+    """Processes that serve task queues, and the queues that nobody serves."""
+
+    workers: tuple[WorkerRow, ...]
+    unserved: tuple[UnservedQueue, ...] = ()
 
 
 class Finding(Data):
@@ -289,3 +295,14 @@ class Said(Data):
     """A command that only acts says what it did."""
 
     message: str
+
+
+class KeyRow(Data):
+    """A key that opens sealed values. `seals`: new ones are sealed with it."""
+
+    id: str
+    seals: bool
+
+
+class Keys(RootModel[tuple[KeyRow, ...]]):
+    """The keys of the file, without their secrets."""

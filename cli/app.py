@@ -12,7 +12,20 @@ import typer
 
 from howdah import __version__
 from howdah.cli.command import Debug, Json
-from howdah.cli.commands import acting, files, jobs, looking, proving, server, sites, starting, types, workers
+from howdah.cli.commands import (
+    acting,
+    deploying,
+    files,
+    jobs,
+    keys,
+    looking,
+    proving,
+    server,
+    sites,
+    starting,
+    types,
+    workers,
+)
 from howdah.cli.commands.groups import SITES
 from howdah.cli.errors import ExitCode, complaint
 from howdah.cli.group import Group
@@ -36,6 +49,8 @@ app.add_typer(jobs.app, name="job", rich_help_panel=SITES)
 proving.register(app)
 app.add_typer(types.app, name="type", rich_help_panel=SITES)
 app.add_typer(workers.app, name="worker", rich_help_panel=SITES)
+app.add_typer(deploying.app, name="deploy", rich_help_panel=SITES)
+app.add_typer(keys.app, name="key", rich_help_panel=SITES)
 server.register(app)
 
 
@@ -61,6 +76,8 @@ def main() -> NoReturn:
     """Ends without unwinding the interpreter: threads of the Temporal SDK make that crash now and then,
     and the shell would hear of a crash instead of our exit code."""
     code = run(sys.argv[1:])
+    if tracing := sys.modules.get("howdah.workers.tracing"):
+        tracing.flush()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

@@ -45,6 +45,15 @@ def last_started(server: str, *, within: float = 10.0) -> str | None:
     return None
 
 
+def remember_builds(builds: Iterable[str]) -> None:
+    """Note the builds that the server knows now, newest first."""
+    _write({**_read(), "builds": list(dict.fromkeys(builds))[:MOST]})
+
+
+def builds(incomplete: str) -> list[str]:
+    return _starting(incomplete, _read()["builds"])
+
+
 def ids(incomplete: str) -> list[str]:
     return _starting(incomplete, ["last", *_read()["ids"]])
 
@@ -72,10 +81,22 @@ def capabilities(incomplete: str) -> list[str]:
     return _starting(incomplete, CAPABILITIES)
 
 
-def types(incomplete: str) -> list[str]:
+def bundles(incomplete: str) -> list[str]:
+    from howdah.names import WORKFLOW_QUEUE
     from howdah.plugins import JobType, installed
 
-    return _starting(incomplete, installed(JobType))
+    queues = {kind.task_queue for kind in installed(JobType).values()}
+    return _starting(incomplete, sorted(queues - {WORKFLOW_QUEUE}))
+
+
+def slots(incomplete: str) -> list[str]:
+    return _starting(incomplete, [f"{name}=" for name in (*CAPABILITIES, "workflows", *bundles(""))])
+
+
+def types(incomplete: str) -> list[str]:
+    from howdah.plugins import JobType, names
+
+    return _starting(incomplete, names(JobType))
 
 
 def _starting(incomplete: str, words: Iterable[str]) -> list[str]:
@@ -83,15 +104,19 @@ def _starting(incomplete: str, words: Iterable[str]) -> list[str]:
 
 
 def _read() -> dict[str, Any]:
-    """What the file holds, as far as it is what we wrote: `ids`, a list of texts, and `last`, a table."""
+    """What the file holds, as far as it is what we wrote: `ids` and `builds`, lists of texts, and `last`, a table."""
     try:
         found = json.loads(_file().read_text())
     except (OSError, ValueError):
         found = None
     match found:
         case {"ids": list(seen), "last": dict(last)}:
-            return {"ids": [one for one in seen if isinstance(one, str)], "last": last}
-    return {"ids": [], "last": {}}
+            return {"ids": _texts(seen), "last": last, "builds": _texts(found.get("builds"))}
+    return {"ids": [], "last": {}, "builds": []}
+
+
+def _texts(found: Any) -> list[str]:
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 
 
 def _write(known: dict[str, Any]) -> None:

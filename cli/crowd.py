@@ -13,6 +13,7 @@ from temporalio.client import Client
 from howdah.cli import pending
 from howdah.cli.answers import Crowd, Watched
 from howdah.cli.headlines import described, headline, is_going, listed, newest_of, waits_for
+from howdah.cli.legible import pending_steps
 from howdah.cli.selection import Selection
 from howdah.cli.site_desks import Desks
 from howdah.cli.site_state import concerning, local_time
@@ -117,8 +118,8 @@ class Watcher:
             self._turn += 1
             experiment = moving[self._turn % len(moving)]
             described = await self._client.get_workflow_handle(experiment).describe()
-            steps = described.raw_description.pending_activities
-            live = await pending.live(self._client, steps)
+            steps = await pending_steps(self._client, described)
+            live = pending.live(self._client, steps)
             self._told[experiment] = pending.trouble(steps) or (live.text or live.doing if live else "")
 
     def _blocked(self, row: Watched) -> SiteState | None:

@@ -3,32 +3,42 @@
 import platform
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 
 from howdah import __version__, names
 from howdah.cli.answers import Diagnosis, Finding
+from howdah.cli.bundle_findings import bundle_findings
 from howdah.cli.errors import complaint
+from howdah.cli.exposure import exposure
+from howdah.cli.fleet_findings import fleet_findings
 from howdah.cli.questions import ask
+from howdah.cli.server_findings import (
+    attributes_finding,
+    namespace_findings,
+    shards_finding,
+    transport_finding,
+    version_finding,
+)
 from howdah.cli.site_desks import findings
 from howdah.cli.site_rates import rate_finding
+from howdah.cli.site_shares import share_findings
+from howdah.cli.version_findings import failing_findings, version_findings
 from howdah.config import load_sites, site_files, state_folder
 from howdah.errors import HowdahError
 from howdah.models.answers import Nothing
 from howdah.models.sites import Site
-from howdah.models.units import human_duration
 from howdah.steps import questions
-from howdah.steps.batch import SUBMISSION, queue
-from howdah.workers.connection import Connection, connect
+from howdah.steps.batch import CAPABILITIES, SUBMISSION, queue
+from howdah.workers.connection import Connection, connect, ensure_served
+from howdah.workers.control import status
 from howdah.workers.listing import is_polling, unserved
 
-SHORT_RETENTION = timedelta(days=7)
 NETWORK = {"nfs", "nfs4", "lustre", "gpfs", "beegfs", "cifs", "smb3", "afs", "fuse.sshfs", "ceph", "panfs", "wekafs"}
 
 Look = Callable[[], Awaitable[list[Finding]]]
@@ -36,17 +46,23 @@ Look = Callable[[], Awaitable[list[Finding]]]
 
 async def diagnose(*, sites: bool) -> Diagnosis:
     """With `sites` each site is really connected to, by its workers."""
-    found = [_python(), _versions(), _state_folder(), *_configured()]
+    found = [_python(), _versions(), _state_folder(), *_configured(), *bundle_findings()]
     try:
         connection = await connect()
     except HowdahError as error:
         found.append(Finding(name="server", ok=False, found=error.message, hint=error.hint))
         return Diagnosis(tuple(found))
-    found += [_server(connection), *_exposed(connection)]
+    found += [_server(connection), transport_finding(connection), *exposure(connection)]
+    if connection.embedded:
+        found += fleet_findings(status())
     looks: dict[str, Look] = {
+        "server version": lambda: version_finding(connection),
+        "history shards": lambda: shards_finding(connection),
+        "namespace": lambda: namespace_findings(connection),
+        "search attributes": lambda: attributes_finding(connection),
         "workers": lambda: _workers(connection),
-        "search attributes": lambda: _search_attributes(connection),
-        "retention": lambda: _retention(connection),
+        "versions": lambda: version_findings(connection.client),
+        "failing code": lambda: failing_findings(connection.client),
         "state of sites": lambda: findings(connection.client, [site.name for site in _sites()]),
     }
     if sites:
@@ -125,21 +141,6 @@ def _server(connection: Connection) -> Finding:
     return Finding(name="server", ok=True, found=f"{connection.address} ({kind}){ui}")
 
 
-def _exposed(connection: Connection) -> list[Finding]:
-    if not connection.embedded:
-        return []
-    return [
-        Finding(
-            name="exposure",
-            ok=True,
-            warning=True,
-            found="the embedded server asks nobody for a password: whoever has an account on this machine "
-            "can start and cancel experiments, and run commands through them as you",
-            hint="on a shared machine use a Temporal server with authentication: TEMPORAL_ADDRESS",
-        )
-    ]
-
-
 async def _workers(connection: Connection) -> list[Finding]:
     workflows = await _workflows_are_served(connection)
     start = "howdah up --detach" if connection.embedded else "howdah worker start --workflows"
@@ -167,6 +168,8 @@ async def _workers(connection: Connection) -> list[Finding]:
         )
         if SUBMISSION not in missing:
             found += await rate_finding(connection.client, site)
+        served = [capability for capability in CAPABILITIES if capability not in missing]
+        found += await share_findings(connection.client, site, served)
     return found
 
 
@@ -181,37 +184,12 @@ async def _workflows_are_served(connection: Connection) -> bool:
     return is_polling(told.pollers, datetime.now(UTC))
 
 
-async def _search_attributes(connection: Connection) -> list[Finding]:
-    request = ListSearchAttributesRequest(namespace=connection.namespace)
-    known = (await connection.client.operator_service.list_search_attributes(request)).custom_attributes
-    missing = [name for name in names.SEARCH_ATTRIBUTES if name not in known]
-    return [
-        Finding(
-            name="search attributes",
-            ok=not missing,
-            found=f"missing: {', '.join(missing)}" if missing else "all are there",
-            hint="have them made, all of type Keyword: temporal operator search-attribute create",
-        )
-    ]
-
-
-async def _retention(connection: Connection) -> list[Finding]:
-    request = DescribeNamespaceRequest(namespace=connection.namespace)
-    config = (await connection.client.workflow_service.describe_namespace(request)).config
-    kept = config.workflow_execution_retention_ttl.ToTimedelta()
-    return [
-        Finding(
-            name="retention",
-            ok=True,
-            warning=kept < SHORT_RETENTION,
-            found=f"experiments that ended are remembered for {human_duration(kept)}",
-            hint=f"lengthen it: temporal operator namespace update -n {connection.namespace} --retention 8760h",
-        )
-    ]
-
-
 def _site_look(connection: Connection, site: Site) -> Look:
     async def look() -> list[Finding]:
+        if connection.embedded:
+            await ensure_served(connection, [site])
+        elif questions.CAPABILITY_OF[questions.check.name] in await unserved(connection.client, site):
+            return [_unchecked(site)]
         found = await ask(connection.client, questions.check, Nothing(), site=site.name)
         return [
             Finding(name=f"{site.name}: {item.name}", ok=item.ok, found=item.found, hint=item.hint)
@@ -219,3 +197,14 @@ def _site_look(connection: Connection, site: Site) -> Look:
         ]
 
     return look
+
+
+def _unchecked(site: Site) -> Finding:
+    """Whom a site is served by is somebody's choice, so it is no fault that nobody serves one."""
+    return Finding(
+        name=f"site {site.name}",
+        ok=True,
+        warning=True,
+        found="not checked, for no worker serves it",
+        hint=f"howdah worker start --site {site.name}; then: howdah site check {site.name}",
+    )

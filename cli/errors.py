@@ -54,6 +54,8 @@ class Complaint:
 
 def complaint(error: BaseException) -> Complaint:
     """Any exception, as the user is told of it."""
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, HowdahError):
+        error = error.__cause__  # the SDK wraps what goes wrong with a value
     if isinstance(error, HowdahError):
         problems = error.problems if isinstance(error, SpecError) else ()
         return Complaint(
@@ -73,6 +75,13 @@ def complaint(error: BaseException) -> Complaint:
             message=f"The Temporal server does not answer: {_first_line(lost)}.",
             hint="see: howdah doctor; bring the embedded server up with: howdah up --detach",
             exit_code=ExitCode.UNREACHABLE,
+        )
+    if any(type(one).__name__ == "NotSigned" for one in _chain(error)):  # by name, as above
+        return Complaint(
+            code="not_signed",
+            message="It does not bear the signature of this howdah: somebody else made it, and nothing of it was done.",
+            hint="other users of this machine can reach the embedded server: docs/security.md tells what they can do",
+            exit_code=ExitCode.FAILED,
         )
     return Complaint(
         code="internal",

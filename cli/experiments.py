@@ -104,7 +104,7 @@ def next_run(job: Job, progress: Progress) -> Job:
 
 
 async def _start(connection: Connection, job: Job, reuse: WorkflowIDReusePolicy) -> WorkflowHandle[object, object]:
-    job_type = find(JobType, names.HPC, what="job type")
+    job_type = find(JobType, job.spec.type, what="job type")
     job = job.model_copy(update={"origin": await origin_of(connection.client)})
     return await connection.client.start_workflow(
         job_type.name,

@@ -16,6 +16,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from howdah import names
+from howdah.cli.legible import open_memos
 from howdah.models.progress import Headline
 from howdah.models.states import JobState
 
@@ -36,6 +37,7 @@ async def listed(client: Client, query: str, limit: int) -> AsyncIterator[Workfl
             ),
             retry=True,
         )
+        await open_memos(client, told.executions)
         for info in told.executions:
             yield info
         left, token = left - len(told.executions), told.next_page_token
@@ -123,4 +125,6 @@ async def described(client: Client, experiment: str) -> WorkflowExecutionInfo | 
         if error.status is RPCStatusCode.NOT_FOUND:
             return None
         raise
-    return described.raw_description.workflow_execution_info
+    info = described.raw_description.workflow_execution_info
+    await open_memos(client, [info])
+    return info

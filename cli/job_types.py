@@ -6,20 +6,22 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from howdah.cli.answers import Key, Schema, TypeRow, Types, TypeShown
-from howdah.plugins import JobType, find, installed
+from howdah.plugins import Broken, JobType, broken, find, installed
 
 SHORT_FORMS = ("Input", "Output")
 """Models that may be written as a single text."""
 
 
 def all_types() -> Types:
-    return Types(tuple(_row(kind) for kind in installed(JobType).values()))
+    sound = [_row(kind) for kind in installed(JobType).values()]
+    return Types(tuple(sorted([*sound, *map(_broken, broken(JobType))], key=lambda row: row.name)))
 
 
 def one_type(name: str) -> TypeShown:
     """Raises: UnknownName."""
     kind = find(JobType, name, what="job type")
-    return TypeShown(**dict(_row(kind)), keys=tuple(_keys(kind.spec)))
+    keys = (key.model_copy(update={"default": name}) if key.name == "type" else key for key in _keys(kind.spec))
+    return TypeShown(**dict(_row(kind)), keys=tuple(keys))
 
 
 def schema_of(name: str) -> Schema:
@@ -38,6 +40,12 @@ def json_schema(spec: type[BaseModel]) -> dict[str, Any]:
 
 def _row(kind: JobType) -> TypeRow:
     return TypeRow(name=kind.name, description=kind.description, task_queue=kind.task_queue, workflow=kind.workflow)
+
+
+def _broken(found: Broken) -> TypeRow:
+    return TypeRow(
+        name=found.name, description=f"of {found.distribution}", task_queue="", workflow="", broken=found.reason
+    )
 
 
 def _keys(spec: type[BaseModel], above: str = "") -> list[Key]:

@@ -22,6 +22,7 @@ from howdah.cli import pending
 from howdah.cli.answers import Overview
 from howdah.cli.headlines import GOING, moment, state_of
 from howdah.cli.history import read_job, read_record, with_workers
+from howdah.cli.legible import pending_steps
 from howdah.cli.site_state import concerning, told_of
 from howdah.models.desk import SiteState
 from howdah.models.job import Job
@@ -37,6 +38,7 @@ PATIENCE = timedelta(seconds=5)
 SOON = 0.5
 """Seconds after which it is worth asking whether there is a worker at all."""
 NOBODY = "no worker answers for workflows; what is shown is what Temporal itself knows (see: howdah doctor)"
+NO_BUNDLE = "no worker serves the bundle {0}, so nothing goes on; start one: howdah worker start --bundle {0}"
 
 
 @dataclass(frozen=True)
@@ -85,20 +87,24 @@ async def overview(
     connection: Connection, description: WorkflowExecutionDescription, looked: Looked, desk: SiteState | None
 ) -> Overview:
     """`looked` with what the pending steps tell, and what the desk of the site does."""
-    steps = description.raw_description.pending_activities
+    steps = await pending_steps(connection.client, description)
     site = concerning(desk, looked.progress.state)
     trouble = told_of(site) if site else pending.trouble(steps)
     if pending.lies_unclaimed(steps, datetime.now(UTC)):
         missing = await _missing(connection, looked.progress.site)
         trouble = "; ".join(filter(None, [told_of(site) if site else "", missing])) or trouble
-    live = await pending.live(connection.client, steps)
+    live = pending.live(connection.client, steps)
     return Overview(
         progress=looked.progress,
         live=live,
-        trouble=trouble or ("" if looked.complete else NOBODY),
+        trouble=trouble or ("" if looked.complete else _nobody(description.task_queue)),
         site=site,
         link=workflow_url(connection, description.id, description.run_id),
     )
+
+
+def _nobody(task_queue: str) -> str:
+    return NOBODY if task_queue == names.WORKFLOW_QUEUE else NO_BUNDLE.format(task_queue)
 
 
 def is_over(description: WorkflowExecutionDescription) -> bool:

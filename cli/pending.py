@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client
+from temporalio.exceptions import TemporalError
 
 from howdah.models.causes import FailureCause
 from howdah.models.progress import Live
@@ -17,16 +18,16 @@ WAITING = "waiting for a slot"
 """So begins what one is told who waits for a slot that we count."""
 
 
-async def live(client: Client, pending: Sequence[PendingActivityInfo]) -> Live | None:
+def live(client: Client, pending: Sequence[PendingActivityInfo]) -> Live | None:
     """What the step last told with its heartbeat. What another release told is passed over; one that was sent away
-    because it found no chair told it as it left."""
+    because it found no chair told it as it left. `pending` as `legible` gives them."""
     for activity in pending:
         if is_away(activity):
             return Live(doing="waits for a slot", reason=activity.last_failure.message)
         if payloads := activity.heartbeat_details.payloads:
             try:
-                (told,) = await client.data_converter.decode(payloads[:1], [Live])
-            except (RuntimeError, ValueError):
+                (told,) = client.data_converter.payload_converter.from_payloads(payloads[:1], [Live])
+            except (RuntimeError, ValueError, TemporalError):
                 continue
             if isinstance(told, Live):
                 return told

@@ -54,7 +54,7 @@ def future_script(job: Job, sites: Mapping[str, Site]) -> Script:
     """What the first attempt would send, with the parts left open that are not known beforehand."""
     site = sites[job.site]
     key = attempt_key(job, job.experiment, RUN, 1)
-    attempt = Attempt(job=job, number=1, key=key, site=job.site)
+    attempt = Attempt(job=job.for_steps, number=1, key=key, site=job.site)
     folder = f"{SCRATCH}/{attempt.subfolder}"
 
     def open_parts(text: str) -> str:
@@ -73,6 +73,8 @@ async def script_of(reference: str, sites: Mapping[str, Site]) -> Script:
     handle = connection.client.get_workflow_handle(experiment, run_id=description.run_id)
     record = await read_record(connection.client, handle)
     attempt = attempt_of(record.job, progress)
+    if record.sent and record.sent.key == attempt.key:
+        attempt = record.sent
     site = find_site(attempt.site, dict(sites))
     return _sent(attempt.at(attempt.folder or f"{site.scratch}/{attempt.subfolder}"), site)
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from temporalio.client import ActivityFailureError, Client
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ApplicationError, TimeoutType
 from temporalio.exceptions import TimeoutError as TookTooLong
 
@@ -15,6 +15,7 @@ from howdah.errors import SiteUnreachable
 from howdah.models.causes import FailureCause
 from howdah.models.job import Attempt, Job
 from howdah.models.progress import Failure, Progress
+from howdah.precedence import FIRST
 from howdah.steps import Step
 from howdah.steps.batch import queue
 from howdah.steps.questions import CAPABILITY_OF
@@ -40,6 +41,7 @@ async def ask(client: Client, step: Step[In, Out], question: In, *, site: str) -
         schedule_to_start_timeout=CLAIMED_WITHIN,
         heartbeat_timeout=step.heartbeat,
         retry_policy=TWICE,
+        priority=Priority(priority_key=FIRST),
         summary=f"{step.name} at {site}",
     )
     try:
@@ -57,7 +59,7 @@ def attempt_of(job: Job, progress: Progress) -> Attempt:
             f"{progress.id} has not begun at its site yet; it is {progress.state}.",
             hint=f"wait for it: howdah watch {progress.id}",
         )
-    return Attempt(job=job, number=record.number, key=record.key, site=record.site, folder=record.folder)
+    return Attempt(job=job.for_steps, number=record.number, key=record.key, site=record.site, folder=record.folder)
 
 
 def _told(cause: BaseException, site: str, on: str) -> Exception:

@@ -1,6 +1,7 @@
 """`howdah retry` and `abort`: an answer to an experiment that waits, or a new run of one that ended."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from temporalio.client import WorkflowExecutionDescription
@@ -17,7 +18,7 @@ from howdah.cli.settings import Setting
 from howdah.cli.spec_file import changed_spec
 from howdah.cli.views import View
 from howdah.config import load_sites
-from howdah.errors import UserError
+from howdah.errors import BrokenBundle, UnknownName, UserError
 from howdah.models.causes import FailureCause
 from howdah.models.job import Job, Past, Resolution
 from howdah.models.progress import Failure, Progress
@@ -25,6 +26,7 @@ from howdah.models.sites import Site
 from howdah.models.states import JobState
 from howdah.steps import batch
 from howdah.steps.batch import queue
+from howdah.workers.bundles import bundle_of
 from howdah.workers.connection import Connection, ensure_served
 from howdah.workers.listing import unserved
 from howdah.workflows.answering import because, record_of, then
@@ -47,7 +49,7 @@ async def retry(view: View, connection: Connection, experiment: str, changes: Se
         changed = changed.model_copy(update={"recorded": await recorded_again(view, changed, job)})
         check_size(changed)
         course = course_of(progress, job, changed)
-    await _served(connection, changed.site, must=changed.site != job.site)
+    await _served(connection, changed, must=changed.site != job.site)
     if begun(progress):
         await answer(connection, experiment, resolution(job, changed, since=_asked(progress)))
     else:
@@ -146,10 +148,13 @@ def _can_become(progress: Progress, job: Job, changed: Job) -> None:
         )
 
 
-async def _served(connection: Connection, name: str, *, must: bool) -> None:
-    """Have the site served, if that is ours to do. Raises: Unserved when it must be and nobody does."""
-    if site := load_sites().get(name):
-        await ensure_served(connection, [site])
+async def _served(connection: Connection, job: Job, *, must: bool) -> None:
+    """Have its site and bundle served, if that is ours to do. Raises: Unserved when the site must be and is not."""
+    name, bundle = job.site, None
+    with suppress(UnknownName, BrokenBundle):  # an answer can be given from where the bundle is not installed
+        bundle = bundle_of(job.spec.type)
+    site = load_sites().get(name)
+    await ensure_served(connection, [site] if site else [], bundles=[bundle] if bundle else [])
     if must and not connection.embedded and (missing := await unserved(connection.client, Site(name=name, kind="any"))):
         queues = ", ".join(queue(name, capability) for capability in missing)
         raise Unserved(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from howdah import names
 from howdah.errors import UserError
 from howdah.models.states import JobState
-from howdah.plugins import JobType, installed
+from howdah.plugins import JobType
+from howdah.plugins import names as installed
 
 FINAL = tuple(state for state in JobState if state.is_final)
 NOT_GOING_ON = "ExecutionStatus != 'ContinuedAsNew'"
@@ -33,7 +34,7 @@ class Selection:
 
 def experiments_of_types() -> str:
     """The part of a query that leaves out what is no experiment."""
-    known = ", ".join(f"'{name}'" for name in sorted(installed(JobType)))
+    known = ", ".join(f"'{name}'" for name in installed(JobType))
     return f"WorkflowType IN ({known})"
 
 

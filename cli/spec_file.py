@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from howdah import problems
 from howdah.cli.settings import BadSetting, Setting, apply, parse_setting
 from howdah.cli.yaml_text import LARGEST_FILE, Document, NotYaml, read_yaml
-from howdah.errors import SpecError, UserError
+from howdah.errors import SpecError, UnknownName, UserError
 from howdah.models.causes import FailureCause, Policy
-from howdah.models.spec import ExperimentSpec
+from howdah.models.spec import BATCH, ExperimentSpec
+from howdah.plugins import JobType, find
 from howdah.problems import Problem, problems_of
 
 STDIN = "-"
@@ -73,11 +74,23 @@ def parse_settings(
     return found + [Setting((key,), value, f"--{key} {value}") for key, value in short.items() if value is not None]
 
 
-def invalid(name: str, lines: list[str]) -> SpecError:
+def spec_of(job_type: str) -> type[ExperimentSpec]:
+    """What a file of this job type may hold. Raises: UnknownName, BrokenBundle; UserError when no file can start it."""
+    if job_type == BATCH:
+        return ExperimentSpec
+    kind = find(JobType, job_type, what="job type").spec
+    if not issubclass(kind, ExperimentSpec):
+        raise UserError(
+            f"Jobs of type {job_type!r} are not started from a file.", hint="its spec must be an ExperimentSpec"
+        )
+    return kind
+
+
+def invalid(name: str, lines: list[str], job_type: str = BATCH) -> SpecError:
     many = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
     return SpecError(
         f"{name} has {many}; nothing was started.",
-        hint="mend it and start again; all keys: howdah type schema hpc",
+        hint=f"mend it and start again; all keys: howdah type schema {job_type}",
         problems=tuple(lines),
     )
 
@@ -101,13 +114,19 @@ def _checked(document: Document, name: str, settings: Sequence[Setting]) -> Expe
     written = {*document.lines, *(setting.path for setting in settings)}
     unclear = [(path, told) for path, told in _without_unit(tree) if any(path[: len(at)] == at for at in written if at)]
     lines += [f"{_origin(path, name, document.lines, settings)}: {told}" for path, told in unclear]
+    job_type = written_type if isinstance(written_type := tree.get("type"), str) else BATCH
     try:
-        spec = ExperimentSpec.model_validate(tree)
+        kind = spec_of(job_type)
+    except UnknownName as error:
+        place = _origin(("type",), name, document.lines, settings)
+        raise invalid(name, [*lines, f"{place}: type: {error.message}"]) from None
+    try:
+        spec = kind.model_validate(tree)
     except ValidationError as error:
-        found = problems_of(error, ExperimentSpec, tree)
+        found = problems_of(error, kind, tree)
         places = [_origin(item.path, name, document.lines, settings) for item in found]
         told = [f"{place}: {item}" for place, item in zip(places, found, strict=True)]
-        raise invalid(name, lines + sorted(told, key=_line)) from None
+        raise invalid(name, lines + sorted(told, key=_line), job_type) from None
     lines += [f"{_origin(path, name, document.lines, settings)}: {told}" for path, told in _pointless(spec)]
     if lines:
         raise invalid(name, lines)

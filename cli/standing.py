@@ -52,7 +52,7 @@ async def latest_attempts(connection: Connection, wanted: Iterable[Standing]) ->
             handle = connection.client.get_workflow_handle(standing.id)
             job = (await read_record(connection.client, handle)).job
         record = standing.attempts[-1]
-        return Attempt(job=job, number=record.number, key=record.key, site=record.site, folder=record.folder)
+        return Attempt(job=job.for_steps, number=record.number, key=record.key, site=record.site, folder=record.folder)
 
     return await asyncio.gather(*(read(standing) for standing in wanted))
 

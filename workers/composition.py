@@ -1,9 +1,8 @@
 """What polls a task queue: the workflows of the installed job types, or the steps of one capability at one site."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from secrets import token_hex
 from typing import Any
@@ -19,42 +18,21 @@ from howdah.activities.transports.shell import Shell
 from howdah.models.sites import Site
 from howdah.models.slots import limits_of
 from howdah.names import WORKFLOW_QUEUE
-from howdah.plugins import JobType, SiteKind, TransportKind, find, installed, load
+from howdah.plugins import JobType, SiteKind, TransportKind, built_in, find, load
 from howdah.steps import activities_of, batch, minutes, questions, seconds
-from howdah.steps.batch import CAPABILITIES, CONTROL, MONITORING, STAGING, SUBMISSION, queue
+from howdah.steps.batch import CAPABILITIES, CONTROL, queue
+from howdah.workers.observing import measures
+from howdah.workers.site_metrics import AtWork, Counted, shown, travelled
 from howdah.workers.slot_audit import needs_its_slot
 from howdah.workers.slot_exchange import exchange
 from howdah.workers.slot_news import SlotNews
 from howdah.workers.slots import CountedSlots
+from howdah.workers.tuning import TUNING, Tuning
 from howdah.workers.versions import deployment_name
 from howdah.workflows.site_desk import SiteDesk
 from howdah.workflows.site_slots import SiteSlots
 
 CAPABILITY_OF = batch.CAPABILITY_OF | questions.CAPABILITY_OF
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """`slots`: activities at once. `beat`: the longest time between two heartbeats that reach the server, which on
-    a server without push is also the time until a cancel is learned. `grace`: for what runs when the worker stops.
-    """
-
-    slots: int
-    beat: timedelta
-    grace: timedelta
-
-
-TUNING = {
-    # More than a site has sessions, for readers of logs wait inside; few enough that what has waited
-    # longest or is most urgent is chosen by the server, not by chance in here. A submit is let finish.
-    CONTROL: Tuning(slots=50, beat=seconds(3), grace=seconds(10)),
-    # Who waits for a slot does it in here, for a hundred of them; so many sbatch at once no site is sent.
-    SUBMISSION: Tuning(slots=200, beat=seconds(3), grace=seconds(10)),
-    # Each holds a session or a connection, and some memory. What is cut off goes on where it was.
-    STAGING: Tuning(slots=20, beat=seconds(3), grace=seconds(0)),
-    # Watching is waiting: 20 kB each. Heartbeats are what it costs a server.
-    MONITORING: Tuning(slots=10_000, beat=seconds(30), grace=seconds(0)),
-}
 
 
 @dataclass(frozen=True)
@@ -66,11 +44,13 @@ class Queue:
     activities: tuple[Callable[..., Any], ...] = ()
     workflows: tuple[type, ...] = ()
     deployment: str = field(default_factory=deployment_name)
+    trusts: tuple[str, ...] = ()
+    """Modules that its workflows share, besides howdah's own."""
 
 
 def workflow_queue() -> Queue:
     """The job types, and the desks and slots of sites, which nobody starts as a job."""
-    types = [kind for kind in installed(JobType).values() if kind.task_queue == WORKFLOW_QUEUE]
+    types = [kind for kind in built_in(JobType).values() if kind.task_queue == WORKFLOW_QUEUE]
     classes = dict.fromkeys([*(load(kind.workflow) for kind in types), SiteDesk, SiteSlots])
     return Queue(WORKFLOW_QUEUE, Tuning(slots=100, beat=minutes(1), grace=seconds(0)), workflows=tuple(classes))
 
@@ -85,21 +65,27 @@ class AtSite:
 
 @asynccontextmanager
 async def site_queues(
-    site: Site, capabilities: Sequence[str] = CAPABILITIES, *, client: Client | None = None
+    site: Site,
+    capabilities: Sequence[str] = CAPABILITIES,
+    *,
+    client: Client | None = None,
+    at_once: Mapping[str, int] | None = None,
 ) -> AsyncIterator[AtSite]:
     """The queues of a site; all share one shell, and with it the site's one connection.
 
     Only what opens or shuts the gate asks past it, through a shell of its own on the same connection. Without `client`
-    nobody counts slots but the site itself.
+    nobody counts slots but the site itself. `at_once`: steps of a capability, where not as many as usual.
     """
     transport = load(find(TransportKind, site.transport, what="transport").driver)(site)
-    scheduler = load(find(SiteKind, site.kind, what="kind of site").scheduler)(site)
+    scheduler = Counted(load(find(SiteKind, site.kind, what="kind of site").scheduler)(site), site.name, measures())
     knock = Shell(transport, prelude=site.prelude, sessions=1)
     gate = Gate(site.name, Probes(site, knock, scheduler), mended=transport.mended)
-    shell = Shell(transport, prelude=site.prelude, sessions=site.limits.sessions, door=gate)
+    limits = site.limits
+    shell = Shell(transport, prelude=site.prelude, sessions=limits.sessions, door=gate, share=limits.share_of)
     slots = _counted(client, site) if client else None
+    batches = BatchActivities(site, shell, scheduler, gate, slots, partial(travelled, measures(), site.name), at_once)
     carriers = (
-        BatchActivities(site, shell, scheduler, gate, slots),
+        batches,
         SiteQuestions(site, shell, scheduler, transport, gate, knock),
         SiteJobs(shell, scheduler),
     )
@@ -109,7 +95,8 @@ async def site_queues(
             Queue(queue(site.name, capability), TUNING[capability], activities=of_capability(activities, capability))
             for capability in capabilities
         ]
-        yield AtSite(queues, gate)
+        async with shown(AtWork(site, gate, (knock, shell), batches.watch), measures()):
+            yield AtSite(queues, gate)
     finally:
         if slots:
             await slots.close()

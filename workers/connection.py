@@ -18,9 +18,12 @@ from howdah.workers import observing
 from howdah.workers.control import is_up, refuse_other_host, up
 from howdah.workers.embedded import running_server
 from howdah.workers.payloads import data_converter
+from howdah.workers.protection import protect_embedded, protect_other
+from howdah.workers.served_bundles import write_bundles
 from howdah.workers.served_sites import write_sites
 from howdah.workers.setup import prepare_embedded, prepare_other
 from howdah.workers.state import Server, StateFolder, open_state_folder, this_host
+from howdah.workers.unreachable import unreachable
 
 PATIENCE = 5.0
 """Seconds to wait for a server that does not answer."""
@@ -59,7 +62,7 @@ async def connect(*, start: bool = False, identity: str | None = None, patient: 
     client = await _client(settings, address=address, identity=identity, patient=patient)
     await _prepared(client, address)
     return Connection(
-        client=client,
+        client=protect_other(client),
         ui=os.environ.get("HOWDAH_UI"),
         embedded=False,
         address=address,
@@ -74,17 +77,18 @@ def is_other_configured() -> bool:
 
 
 async def connect_embedded(address: str, *, identity: str | None = None, patient: bool = False) -> Client:
-    """Connect to the embedded server at this address, and see to it that it has what we need."""
+    """Connect to the embedded server at this address, and see to it that it has what we need. Raises: ConfigError."""
     settings = ClientConnectConfig(target_host=address, namespace=NAMESPACE)
     client = await _client(settings, address=address, identity=identity, patient=patient)
     await prepare_embedded(client)
-    return client
+    return protect_embedded(client, open_state_folder())
 
 
-async def ensure_served(connection: Connection, sites: Sequence[Site]) -> None:
-    """Have the embedded fleet serve these sites. On any other server workers are somebody's own business."""
+async def ensure_served(connection: Connection, sites: Sequence[Site], *, bundles: Sequence[str] = ()) -> None:
+    """Have the embedded fleet serve these sites and bundles. On any other server workers are somebody else's."""
     if connection.embedded:
         await asyncio.to_thread(write_sites, open_state_folder(), sites)
+        await asyncio.to_thread(write_bundles, open_state_folder(), bundles)
 
 
 def workflow_url(connection: Connection, workflow_id: str, run_id: str) -> str | None:
@@ -150,7 +154,7 @@ async def _client(settings: ClientConnectConfig, *, address: str, identity: str 
                         raise
                 await asyncio.sleep(_LOOK_AGAIN)
     except (RuntimeError, RPCError, TimeoutError, OSError) as error:
-        raise _unreachable(address, error) from error
+        raise unreachable(address, error, settings) from error
 
 
 async def _attempt(settings: ClientConnectConfig, *, address: str, identity: str | None, patient: bool) -> Client:
@@ -165,14 +169,6 @@ async def _attempt(settings: ClientConnectConfig, *, address: str, identity: str
         identity=identity or f"howdah@{this_host()}/{os.getpid()}",
         interceptors=observing.interceptors(),
         runtime=observing.runtime(),
-    )
-
-
-def _unreachable(address: str, error: Exception) -> ServerUnreachable:
-    reason = "" if isinstance(error, TimeoutError) else f" {error}".rstrip(".") + "."
-    return ServerUnreachable(
-        f"No Temporal server answers at {address}.{reason}",
-        hint="check TEMPORAL_ADDRESS or the profile of temporal.toml; without any the embedded server is used",
     )
 
 

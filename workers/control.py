@@ -13,30 +13,46 @@ from typing import Any
 from howdah.errors import ConfigError, HowdahError, ServerUnreachable
 from howdah.models.data import Data
 from howdah.workers.background import RUNNING
+from howdah.workers.backoff import HEALTHY
 from howdah.workers.embedded import find_program, running_server
 from howdah.workers.locks import AlreadyRunning, end_strays, only_supervisor
 from howdah.workers.logs import open_log, tail
 from howdah.workers.processes import end, is_alive, myself, same_boot
-from howdah.workers.state import Server, StateFolder, Supervisor, open_state_folder, read, this_host
+from howdah.workers.state import Server, StateFolder, Supervisor, WorkerProcess, open_state_folder, read, this_host
 from howdah.workers.supervisor import say_on_stderr, supervise
+from howdah.workers.upgrading import ENDING, take_over
 
-PATIENCE = 60.0
-"""Seconds until the server answers and its workers poll; a laden machine takes ten."""
-ENDING = 45.0
-"""Seconds for the supervisor to end its workers and then the server; more than both may take."""
+PATIENCE = 120.0
+"""Seconds until the server answers and its workers poll; a laden machine takes ten, and a new build has 90 to pass."""
 _LOOK_AGAIN = 0.05
 
 
 class FleetWorker(Data):
-    """`site` is None for the worker of the workflows."""
+    """`site` is None for a worker of workflows or of a bundle. `build`: whose code it runs."""
 
     site: str | None
     pid: int
     ready: bool
+    build: str | None = None
+    bundle: str | None = None
+
+
+class Fallen(Data):
+    """A worker that ends again and again: how the last time, and at what time (seconds since 1970)."""
+
+    worker: str
+    how: str
+    deaths: int
+    when: float
 
 
 class Status(Data):
-    """The embedded server and its workers. `uptime` in seconds; `ready`: it answers and they poll."""
+    """The embedded server and its workers. `uptime` in seconds; `ready`: it answers and they poll.
+
+    `build` was installed at `source` when the fleet was brought up, `accepted` serves. They differ when the former did
+    not pass its trial, for the reason `refused`. `stranded`: versions that experiments wait for and whose code is gone.
+    `fallen`: workers that ended of their own within the last minute, or before they had lived that long.
+    """
 
     running: bool
     ready: bool = False
@@ -47,6 +63,12 @@ class Status(Data):
     server_pid: int | None = None
     workers: tuple[FleetWorker, ...] = ()
     folder: str = ""
+    build: str | None = None
+    source: str | None = None
+    accepted: str | None = None
+    refused: str | None = None
+    stranded: tuple[str, ...] = ()
+    fallen: tuple[Fallen, ...] = ()
 
 
 async def up(*, detach: bool) -> bool:
@@ -58,6 +80,7 @@ async def up(*, detach: bool) -> bool:
     folder = open_state_folder()
     refuse_other_host(folder)
     if not detach:
+        await take_over(folder)
         await supervise(folder, say=say_on_stderr, ready=lambda server: say_on_stderr("ready; Ctrl-C ends it"))
         return True
     return await _bring_up(folder)
@@ -91,8 +114,14 @@ def status() -> Status:
         ready=record.ready and server is not None,
         pid=record.process.pid,
         uptime=time.time() - record.started,
-        workers=tuple(FleetWorker(site=one.name, pid=one.process.pid, ready=one.ready) for one in record.workers),
+        workers=tuple(_worker(one) for one in record.workers),
         folder=str(folder.root),
+        build=record.build,
+        source=record.source,
+        accepted=record.accepted,
+        refused=record.refused,
+        stranded=record.stranded,
+        fallen=tuple(Fallen(**one.model_dump()) for one in record.troubles if time.time() - one.when < HEALTHY),
         **_of_server(server),
     )
 
@@ -117,10 +146,13 @@ def refuse_other_host(folder: StateFolder) -> None:
 async def _bring_up(folder: StateFolder) -> bool:
     """Start the supervisor unless one is at work, and wait until it is ready. True if it was ours.
 
-    The one at work may die while we wait for it, and of two that start at once one finds the other running.
+    The one at work may die while we wait for it, and of two that start at once one finds the other running. One with
+    another build gives way to us first, which may take a while.
     """
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
+        if await take_over(folder):
+            deadline = time.monotonic() + PATIENCE
         if is_up(folder):
             if await _is_ready(folder, deadline):
                 return False
@@ -194,6 +226,10 @@ def _not_ready(folder: StateFolder) -> ServerUnreachable:
         f"The embedded server and its workers were not ready within {PATIENCE:.0f} s: {tail(log)}",
         hint=f"look into {log.parent}",
     )
+
+
+def _worker(one: WorkerProcess) -> FleetWorker:
+    return FleetWorker(site=one.name, bundle=one.bundle, build=one.build, pid=one.process.pid, ready=one.ready)
 
 
 def _of_server(server: Server | None) -> dict[str, Any]:

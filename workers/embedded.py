@@ -11,11 +11,15 @@ from pathlib import Path
 
 from howdah.errors import ConfigError, ServerUnreachable
 from howdah.workers.children import end_child, spawn
+from howdah.workers.keys import load_keyring
 from howdah.workers.logs import tail
 from howdah.workers.ports import LOOPBACK, free_port, listens
 from howdah.workers.processes import identify, is_alive
+from howdah.workers.signing_key import make_signing_key
 from howdah.workers.state import Ports, Server, StateFolder, read, save
 
+CODEC_SERVER = "http://127.0.0.1:8234"
+"""Where the Web UI has sealed values opened: `howdah key serve`."""
 PATIENCE = 30.0
 GRACE = 10.0
 _LOOK_AGAIN = 0.02
@@ -47,6 +51,7 @@ async def embedded_server(folder: StateFolder, fleet: int) -> AsyncIterator[tupl
     program = find_program()
     cli = await cli_version(program)
     refuse_other_version(folder, cli)
+    make_signing_key(folder)
     ports = choose_ports(read(folder.ports, Ports))
     save(folder.ports, ports.model_dump_json())
     log = folder.log("server")
@@ -119,8 +124,9 @@ def command(program: str, database: Path, ports: Ports) -> list[str]:
     pragmas = [word for pragma in PRAGMAS for word in ("--sqlite-pragma", pragma)]
     settings = [word for setting in SETTINGS for word in ("--dynamic-config-value", setting)]
     where = ["--ip", LOOPBACK, "--port", str(ports.frontend), "--ui-port", str(ports.ui)]
+    opener = ["--ui-codec-endpoint", CODEC_SERVER] if load_keyring() else []
     return [
-        *(program, "server", "start-dev", *where),
+        *(program, "server", "start-dev", *where, *opener),
         *("--db-filename", str(database), "--log-level", "warn", *pragmas, *settings),
     ]
 

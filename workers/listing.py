@@ -1,17 +1,22 @@
 """Who serves what: the workers that the server knows of, judged by their last heartbeat."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
 from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
-from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerSlotsInfo
+from temporalio.api.worker.v1 import WorkerHeartbeat
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ListWorkersRequest
 from temporalio.client import Client
 
 from howdah.models.answers import WorkerRow
 from howdah.models.sites import Site
+from howdah.names import WORKFLOW_QUEUE
 from howdah.steps.batch import CAPABILITIES, queue
+from howdah.steps.versions import workflows_beside
+from howdah.workers.frozen import is_frozen
+from howdah.workers.observing import HEARTBEAT
+from howdah.workers.tuning import said_slots
 
 SILENT = timedelta(seconds=35)
 """Three heartbeats of a worker of ours. The server goes on listing the dead for five minutes."""
@@ -20,58 +25,101 @@ STOPPED = timedelta(seconds=15)
 STALE_POLL = timedelta(seconds=75)
 """A poll lasts a minute at most, then the next one is noted."""
 
-RUNNING, STOPPING, LOST = "running", "stopping", "lost"
+RUNNING, STOPPING, LOST, FROZEN = "running", "stopping", "lost", "frozen"
 
 
 async def list_workers(client: Client) -> list[WorkerRow]:
     """The workers of this namespace, by host and process. Those that stopped in order are left out."""
-    heartbeats: list[WorkerHeartbeat] = []
+    return rows(await heartbeats(client), datetime.now(UTC))
+
+
+async def heartbeats(client: Client) -> list[WorkerHeartbeat]:
+    """The last one of each worker that the server remembers: the dead, too, for five minutes."""
+    found: list[WorkerHeartbeat] = []
     page = b""
     while True:
         told = await client.workflow_service.list_workers(
             ListWorkersRequest(namespace=client.namespace, page_size=500, next_page_token=page)
         )
-        heartbeats += [info.worker_heartbeat for info in told.workers_info]
+        found += [info.worker_heartbeat for info in told.workers_info]
         page = told.next_page_token
         if not page:
-            return rows(heartbeats, datetime.now(UTC))
+            return found
 
 
 async def unserved(client: Client, site: Site) -> list[str]:
     """The capabilities of a site that no worker serves."""
-    return [capability for capability in CAPABILITIES if not await _is_polled(client, queue(site.name, capability))]
+    ended = last_words(await heartbeats(client), datetime.now(UTC))
+    return [
+        capability for capability in CAPABILITIES if not await _is_polled(client, queue(site.name, capability), ended)
+    ]
 
 
 async def answers_workflows(client: Client, name: str) -> bool:
     """Some worker takes workflows from this queue, or did so until a minute ago."""
-    return await _is_polled(client, name, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW)
+    return await _is_polled(client, name, {}, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW)
 
 
-def rows(heartbeats: Iterable[WorkerHeartbeat], now: datetime) -> list[WorkerRow]:
-    """One row for each process and site."""
-    groups: dict[tuple[str, str, str | None], list[WorkerHeartbeat]] = {}
-    for beat in heartbeats:
-        if status(beat, now) is not None:
-            key = (beat.host_info.host_name, beat.host_info.process_id, _place(beat.task_queue)[0])
-            groups.setdefault(key, []).append(beat)
-    return sorted((_row(beats, now) for beats in groups.values()), key=lambda row: (row.host, row.pid, row.site or ""))
+def rows(beats: Iterable[WorkerHeartbeat], now: datetime) -> list[WorkerRow]:
+    """One row for each process and site or bundle. A process is known by a name of its own, for numbers and the names
+    of hosts come again: in containers, and where a machine is renamed."""
+    groups: dict[tuple[str, ...], list[WorkerHeartbeat]] = {}
+    for beat in beats:
+        is_own = workflows_beside(beat.task_queue) == beat.task_queue  # where a version is tried counts for nothing
+        if is_own and status(beat, now) is not None:
+            groups.setdefault((*_process(beat), *_place(beat.task_queue)[:2]), []).append(beat)
+    return sorted(
+        (_row(group, now) for group in groups.values()),
+        key=lambda row: (row.host, row.pid, row.site or "", row.bundle or ""),
+    )
 
 
 def status(beat: WorkerHeartbeat, now: datetime) -> str | None:
-    """`running`, `stopping`, `lost`, or None for one that stopped in order."""
+    """`running`, `stopping`, `lost`, `frozen`, or None for one that stopped in order."""
     silence = now - _time(beat)
     if beat.status == WorkerStatus.WORKER_STATUS_RUNNING:
-        return LOST if silence > max(SILENT, 3 * beat.elapsed_since_last_heartbeat.ToTimedelta()) else RUNNING
+        if silence <= max(SILENT, 3 * beat.elapsed_since_last_heartbeat.ToTimedelta()):
+            return RUNNING
+        return FROZEN if is_frozen(beat.host_info.host_name, beat.host_info.process_id, _time(beat)) else LOST
     return STOPPING if beat.status == WorkerStatus.WORKER_STATUS_SHUTTING_DOWN and silence < STOPPED else None
 
 
+def silent(beats: Iterable[WorkerHeartbeat], now: datetime) -> frozenset[str]:
+    """The identities of workers that take nothing on any more, although the server still holds their last poll."""
+    return frozenset(last_words(beats, now))
+
+
+def last_words(beats: Iterable[WorkerHeartbeat], now: datetime) -> dict[str, datetime]:
+    """Of those that are `silent`: since when no poll can be theirs. One that is noted later is of another process with
+    the same identity, such as a container that was started anew and was not heard of yet."""
+    ended: dict[str, datetime] = {}
+    running: set[str] = set()
+    for beat in beats:
+        who, state = beat.worker_identity, status(beat, now)
+        unheard = HEARTBEAT if state in (LOST, FROZEN) else timedelta(0)  # it may have polled until its next heartbeat
+        ended[who] = max(ended.get(who, _time(beat)), _time(beat) + unheard)
+        running |= {who} if state == RUNNING else set()
+    return {who: moment for who, moment in ended.items() if who not in running}
+
+
+def takes_on(poller: PollerInfo, ended: Mapping[str, datetime], now: datetime) -> bool:
+    """It polls, and is none of those that have ended, see `last_words`."""
+    polled = poller.last_access_time.ToDatetime(UTC)
+    return is_fresh(poller, now) and not (poller.identity in ended and polled <= ended[poller.identity])
+
+
 def is_polling(pollers: Iterable[PollerInfo], now: datetime) -> bool:
-    return any(now - poller.last_access_time.ToDatetime(UTC) < STALE_POLL for poller in pollers)
+    return any(is_fresh(poller, now) for poller in pollers)
+
+
+def is_fresh(poller: PollerInfo, now: datetime) -> bool:
+    return now - poller.last_access_time.ToDatetime(UTC) < STALE_POLL
 
 
 async def _is_polled(
     client: Client,
     name: str,
+    ended: Mapping[str, datetime],
     kind: TaskQueueType.ValueType = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
 ) -> bool:
     told = await client.workflow_service.describe_task_queue(
@@ -81,7 +129,8 @@ async def _is_polled(
             task_queue_type=kind,
         )
     )
-    return is_polling(told.pollers, datetime.now(UTC))
+    now = datetime.now(UTC)
+    return any(takes_on(poller, ended, now) for poller in told.pollers)
 
 
 def _row(beats: Sequence[WorkerHeartbeat], now: datetime) -> WorkerRow:
@@ -94,11 +143,14 @@ def _row(beats: Sequence[WorkerHeartbeat], now: datetime) -> WorkerRow:
         pid=newest.host_info.process_id,
         identity=newest.worker_identity,
         queues=queues,
-        site=places[0][0],
-        capabilities=tuple(capability for _, capability in places if capability),
+        site=places[0][0] or None,
+        bundle=places[0][1] or None,
+        capabilities=tuple(capability for _, _, capability in places if capability),
+        deployment=newest.deployment_version.deployment_name,
+        version=newest.deployment_version.build_id,
         status=status(newest, now) or LOST,
-        slots_used=sum(slot.current_used_slots for slot in slots),
-        slots_available=sum(slot.current_available_slots for slot in slots),
+        slots_used=sum(used for used, _ in slots),
+        slots_available=sum(available for _, available in slots),
         cpu=newest.host_info.current_host_cpu_usage,
         memory=newest.host_info.current_host_mem_usage,
         seen=_time(newest),
@@ -106,14 +158,27 @@ def _row(beats: Sequence[WorkerHeartbeat], now: datetime) -> WorkerRow:
     )
 
 
-def _slots(beat: WorkerHeartbeat) -> WorkerSlotsInfo:
-    return beat.activity_task_slots_info if _place(beat.task_queue)[0] else beat.workflow_task_slots_info
+def _slots(beat: WorkerHeartbeat) -> tuple[int, int]:
+    """Used and available: of steps, or of workflow tasks where a queue has nothing else."""
+    site, bundle, _ = _place(beat.task_queue)
+    has_steps = site or (bundle and beat.activity_task_slots_info.slot_supplier_kind)
+    told = beat.activity_task_slots_info if has_steps else beat.workflow_task_slots_info
+    at_most = said_slots([plugin.name for plugin in beat.plugins])
+    used = told.current_used_slots
+    return used, told.current_available_slots if at_most is None else max(at_most - used, 0)
 
 
-def _place(name: str) -> tuple[str | None, str | None]:
-    """Site and capability of a queue; neither for a queue of workflows."""
+def _process(beat: WorkerHeartbeat) -> tuple[str, str]:
+    host = beat.host_info
+    return (host.worker_grouping_key, "") if host.worker_grouping_key else (host.host_name, host.process_id)
+
+
+def _place(name: str) -> tuple[str, str, str]:
+    """Site, bundle and capability of a queue; none of them for the built-in workflows."""
     site, _, capability = name.rpartition(".")
-    return (site, capability) if site and capability in CAPABILITIES else (None, None)
+    if site and capability in CAPABILITIES:
+        return site, "", capability
+    return "", "" if name == WORKFLOW_QUEUE else name, ""
 
 
 def _time(beat: WorkerHeartbeat) -> datetime:

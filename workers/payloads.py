@@ -7,7 +7,10 @@ from pydantic_core import SchemaSerializer
 from pydantic_core.core_schema import any_schema
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter, PydanticPayloadConverter
-from temporalio.converter import CompositePayloadConverter, DataConverter, EncodingPayloadConverter
+from temporalio.converter import CompositePayloadConverter, DataConverter, EncodingPayloadConverter, PayloadCodec
+
+from howdah.workers.refusing import RefusedAndSealed, RefusedForGood, RefusedValue
+from howdah.workers.sealed import SealedValue
 
 _WRITE = SchemaSerializer(any_schema())
 
@@ -22,7 +25,10 @@ class OnlyWhatIsSaid(PydanticJSONPlainPayloadConverter):
 
 class HowdahPayloadConverter(CompositePayloadConverter):
     def __init__(self) -> None:
-        super().__init__(*(_ours(one) for one in PydanticPayloadConverter().converters.values()))
+        # These come first: the last one takes whatever it is given.
+        super().__init__(
+            RefusedValue(), SealedValue(), *(_ours(one) for one in PydanticPayloadConverter().converters.values())
+        )
 
 
 def _ours(converter: EncodingPayloadConverter) -> EncodingPayloadConverter:
@@ -31,5 +37,14 @@ def _ours(converter: EncodingPayloadConverter) -> EncodingPayloadConverter:
 
 @cache
 def data_converter() -> DataConverter:
-    """What every client and worker of howdah speaks with a server that is not embedded."""
+    """Without signature and seal: for a server that is not embedded, as long as there are no keys."""
     return DataConverter(payload_converter_class=HowdahPayloadConverter)
+
+
+def protecting(codec: PayloadCodec, *, sealed: bool) -> DataConverter:
+    """With a codec that signs, seals or does both. `sealed`: the words of failures are as well."""
+    return DataConverter(
+        payload_converter_class=HowdahPayloadConverter,
+        payload_codec=codec,
+        failure_converter_class=RefusedAndSealed if sealed else RefusedForGood,
+    )

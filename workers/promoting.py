@@ -5,6 +5,7 @@ import asyncio
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkerDeploymentRequest,
     SetWorkerDeploymentCurrentVersionRequest,
+    SetWorkerDeploymentRampingVersionRequest,
 )
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -29,17 +30,42 @@ async def make_current(client: Client, deployment: str, build: str) -> None:
     """New workflows begin on this build from now on. The server takes it once a worker of it has polled."""
     while True:
         try:
-            await client.workflow_service.set_worker_deployment_current_version(
-                SetWorkerDeploymentCurrentVersionRequest(
-                    namespace=client.namespace,
-                    deployment_name=deployment,
-                    build_id=build,
-                    identity=client.identity,
-                    ignore_missing_task_queues=True,
-                )
-            )
+            await set_current(client, deployment, build)
             return
         except RPCError as error:
             if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
                 raise
         await asyncio.sleep(_LOOK_AGAIN)
+
+
+async def set_current(client: Client, deployment: str, build: str) -> None:
+    """The same at once or not at all. Raises: RPCError.
+
+    Its ramp ends with it. Desks and slots, which are not pinned, go over with their next task.
+    """
+    await client.workflow_service.set_worker_deployment_current_version(
+        SetWorkerDeploymentCurrentVersionRequest(
+            namespace=client.namespace,
+            deployment_name=deployment,
+            build_id=build,
+            identity=client.identity,
+            ignore_missing_task_queues=True,
+        )
+    )
+
+
+async def set_ramp(client: Client, deployment: str, build: str | None, percent: float) -> None:
+    """So many per cent of new workflows begin on this build, the others on the current one; None ends a ramp.
+
+    Raises: RPCError.
+    """
+    await client.workflow_service.set_worker_deployment_ramping_version(
+        SetWorkerDeploymentRampingVersionRequest(
+            namespace=client.namespace,
+            deployment_name=deployment,
+            build_id=build or "",
+            percentage=percent if build else 0,
+            identity=client.identity,
+            ignore_missing_task_queues=True,
+        )
+    )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from howdah.config import LOCAL, this_machine
 from howdah.errors import ConfigError
@@ -19,11 +20,17 @@ WAKE = signal.SIGUSR1
 """Tells the supervisor to look at once. Not SIGHUP: that is a closed terminal, after which `howdah up` ends."""
 
 
+TRIAL = "howdah-self-test"
+"""A site of its own for the trial of a new build: this machine once more, where no job of anybody takes the slots."""
+
+Name = TypeVar("Name")
+
+
 @dataclass(frozen=True)
-class Changes:
-    start: frozenset[str]
-    restart: frozenset[str]
-    end: frozenset[str]
+class Changes(Generic[Name]):
+    start: frozenset[Name]
+    restart: frozenset[Name]
+    end: frozenset[Name]
 
 
 def write_sites(folder: StateFolder, sites: Sequence[Site]) -> None:
@@ -45,7 +52,7 @@ def definitions(folder: StateFolder) -> dict[str, str]:
     return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
 
 
-def changes(running: Mapping[str, str], wanted: Mapping[str, str]) -> Changes:
+def changes(running: Mapping[Name, str], wanted: Mapping[Name, str]) -> Changes[Name]:
     """What to do so that what runs is what is wanted; both map names to digests."""
     return Changes(
         start=frozenset(wanted.keys() - running.keys()),
@@ -60,11 +67,17 @@ def read_site(folder: StateFolder, name: str) -> Site:
     if text is None:
         if name == LOCAL:
             return this_machine()
+        if name == TRIAL:
+            return _trial_site(this_machine())
         raise ConfigError(f"No definition of site {name!r} in {folder.sites}.", hint="start an experiment there")
     try:
         return find(SiteKind, str(json.loads(text)["kind"]), what="kind of site").config.model_validate_json(text)
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{_file(folder, name)} is not a site: {error}", hint="remove the file") from error
+
+
+def _trial_site(here: Site) -> Site:
+    return here.model_copy(update={"name": TRIAL, "scratch": f"{here.scratch}/{TRIAL}"})
 
 
 def _text(folder: StateFolder, name: str) -> str | None:

@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import signal
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -13,17 +13,27 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from howdah.errors import ConfigError
+from howdah.errors import BrokenBundle
 from howdah.models.sites import Site
 from howdah.steps import seconds
-from howdah.steps.batch import CAPABILITIES, SUBMISSION
+from howdah.steps.batch import SUBMISSION
 from howdah.workers.attending import attended
 from howdah.workers.bundles import bundle_queue
+from howdah.workers.census import counted
 from howdah.workers.composition import Queue, site_queues, step_name, workflow_queue
+from howdah.workers.fairness import keep_shares
+from howdah.workers.gate_of_versions import with_gate
+from howdah.workers.going_over import going_over
+from howdah.workers.memory import bound_memory
+from howdah.workers.observing import measures
+from howdah.workers.offer import wanted
 from howdah.workers.promoting import current_build, make_current
+from howdah.workers.protection import refuse_unreadable
 from howdah.workers.rates import keep_rate
 from howdah.workers.sandbox import workflow_runner
+from howdah.workers.tuning import SaysSlots, counted_as, tuner
 from howdah.workers.versions import build_id, deployment_of
+from howdah.workers.words import announce
 
 STICKY = seconds(5)
 """How long the workflows of a worker that was killed wait for it, before another one replays them."""
@@ -42,6 +52,7 @@ async def serve(
     capabilities: Sequence[str] | None = None,
     workflows: bool = False,
     bundles: Sequence[str] = (),
+    slots: Mapping[str, int] | None = None,
     promote: bool = False,
     stop: asyncio.Event | None = None,
     ready: Callable[[], None] | None = None,
@@ -49,7 +60,8 @@ async def serve(
     """Serve the workflows of the built-in job types, these capabilities (None: all) of these sites, and bundles.
 
     Of a deployment that has no current version yet this one becomes it, for nothing could begin without; with
-    `promote` also of one that has another.
+    `promote` also of one that has another. `slots`: how many of each capability, of each bundle's queue and of
+    `workflows` are carried out at once, where not as many as usual.
 
     Returns after SIGTERM, SIGINT or `stop`, when what ran has ended. `ready` is called when all queues are polled.
     Raises what a worker cannot go on after: let the process end then, and whoever keeps it start it again.
@@ -58,26 +70,39 @@ async def serve(
     logging.getLogger("asyncio").addFilter(_is_news)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await refuse_unreadable(client)
     async with AsyncExitStack() as stack:
-        queues = [workflow_queue()] if workflows else []
-        queues += [bundle_queue(name) for name in bundles]
+        versioned = [workflow_queue()] if workflows else []
+        if bundles:
+            bound_memory()
+        versioned += [bundle_queue(name) for name in bundles]
+        queues = [served for queue in versioned for served in with_gate(client, queue)]
         for site in sites:
+            try:
+                serving = site_queues(site, wanted(capabilities), client=client, at_once=slots)
+                here = await stack.enter_async_context(serving)
+            except BrokenBundle as error:
+                if len(sites) == 1:
+                    raise
+                announce(f"not serving {site.name}: {error.message}")  # other sites are no worse for it
+                continue
             if SUBMISSION in wanted(capabilities):
                 await keep_rate(client, site)
-            here = await stack.enter_async_context(site_queues(site, wanted(capabilities), client=client))
+            await keep_shares(client, site, wanted(capabilities))
             await stack.enter_async_context(attended(client, site.name, here.gate, stop=stop))
             queues += here.queues
+        if workflows:
+            await stack.enter_async_context(counted(client, measures()))
+        queues = [tuned(queue, slots or {}) for queue in queues]
         for queue in queues:
-            sys.stderr.write(f"serving {queue.name:<24} {contents(queue)}\n")
-        sys.stderr.flush()
+            announce(f"serving {queue.name:<24} {contents(queue)}")
         await poll(client, queues, promote=promote, stop=stop, ready=ready)
 
 
-def wanted(capabilities: Sequence[str] | None) -> tuple[str, ...]:
-    """The capabilities to serve, each once. Raises ConfigError for one that there is not."""
-    if unknown := set(capabilities or ()) - set(CAPABILITIES):
-        raise ConfigError(f"No capability {sorted(unknown)[0]!r}.", hint=f"there are: {', '.join(CAPABILITIES)}")
-    return tuple(dict.fromkeys(capabilities)) if capabilities is not None else CAPABILITIES
+def tuned(queue: Queue, slots: Mapping[str, int]) -> Queue:
+    """With as many slots as were asked for, by capability, bundle or `workflows`."""
+    number = slots.get(counted_as(queue.name))
+    return queue if number is None else replace(queue, tuning=replace(queue.tuning, slots=number))
 
 
 def contents(queue: Queue) -> str:
@@ -116,10 +141,11 @@ def _worker(client: Client, queue: Queue) -> Worker:
     return Worker(
         client,
         task_queue=queue.name,
-        workflows=queue.workflows,
+        workflows=going_over(queue.workflows),
         activities=queue.activities,
-        workflow_runner=workflow_runner(),
-        max_concurrent_activities=queue.tuning.slots if queue.activities else None,
+        workflow_runner=workflow_runner(also=queue.trusts),
+        tuner=tuner(queue.tuning, workflows=bool(queue.workflows), activities=bool(queue.activities)),
+        plugins=[SaysSlots(queue.tuning)],
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=queue.tuning.beat,
         graceful_shutdown_timeout=queue.tuning.grace,

@@ -150,7 +150,7 @@ class CountedSlots:
     async def _wait(self, place: _Place, tell: Callable[[Live], None], seat: Seat) -> None:
         await self._make_room(place, seat)
         try:
-            with seat.taken(lambda pause: _sent_away(place, pause)):
+            with seat.taken(lambda pause: _sent_away(place, pause), in_turn=False):
                 place.is_seated = True
                 while not place.is_granted:
                     if place.is_displaced:

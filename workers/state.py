@@ -4,7 +4,9 @@ howdah.db            the embedded server's database; beside it `cli_version`, wh
 ports.json           the ports it had last, wanted again
 server.json          the server that runs now; supervisor.json: the supervisor and its workers
 supervisor.lock      held by the supervisor; fleet.lock: by it and every process it started
-sites/NAME.json      the sites that are served
+sites/NAME.json      the sites that are served; bundles/NAME: the bundles
+versions/BUILD/      the code of each build that runs or that experiments are pinned to; versions/accepted: the build
+                     that passed its trial last
 servers/             which other servers were prepared for howdah
 logs/                one file per process
 """
@@ -52,21 +54,43 @@ class Server(Record):
 
 
 class WorkerProcess(Record):
-    """`name` is a site's, or None for the workflows. `ready`: it polls."""
+    """`name` is a site's, or None for workflows and bundles. `ready`: it polls. `build`: whose code it runs."""
 
     name: str | None
     process: Process
     ready: bool
+    build: str | None = None
+    bundle: str | None = None
+
+
+class Trouble(Record):
+    """A worker that ended of its own: how often, and how the last time, at `when` (seconds since 1970)."""
+
+    worker: str
+    how: str
+    deaths: int
+    when: float
 
 
 class Supervisor(Record):
-    """`started` in seconds since 1970. `ready`: the server answers, workflows and this machine are served."""
+    """`started` in seconds since 1970. `ready`: the server answers, workflows and this machine are served.
+
+    `build`: what was installed at `source` when it started. `accepted`: the build that serves the sites, another one
+    if this one did not pass its trial, for the reason `refused`. `stranded`: the versions, as `deployment:build`, that
+    experiments are pinned to and whose code is not here.
+    """
 
     process: Process
     host: str
     started: float
     ready: bool = False
     workers: tuple[WorkerProcess, ...] = ()
+    build: str | None = None
+    source: str | None = None
+    accepted: str | None = None
+    refused: str | None = None
+    stranded: tuple[str, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
 
 
 Kind = TypeVar("Kind", bound=Record)
@@ -109,8 +133,20 @@ class StateFolder:
         return self.root / "sites"
 
     @property
+    def bundles(self) -> Path:
+        return self.root / "bundles"
+
+    @property
+    def versions(self) -> Path:
+        return self.root / "versions"
+
+    @property
     def servers(self) -> Path:
         return self.root / "servers"
+
+    @property
+    def parts(self) -> tuple[Path, ...]:
+        return (self.sites, self.bundles, self.versions, self.servers, self.root / "logs")
 
     def log(self, name: str) -> Path:
         return self.root / "logs" / f"{name}.log"
@@ -120,7 +156,7 @@ def open_state_folder() -> StateFolder:
     """The state folder, there and closed to others: a job's inputs and a database without passwords lie in it."""
     folder = StateFolder(state_folder())
     try:
-        for path in (folder.root, folder.sites, folder.servers, folder.root / "logs"):
+        for path in (folder.root, *folder.parts):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.root.stat().st_mode & 0o077:
             folder.root.chmod(0o700)

@@ -7,20 +7,21 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from howdah.config import LOCAL
 from howdah.errors import ConfigError, HowdahError
 from howdah.workers.backoff import Backoff
+from howdah.workers.builds import package_folder
+from howdah.workers.copies import keep_copy
+from howdah.workers.crew import Crew
 from howdah.workers.embedded import embedded_server
-from howdah.workers.fleet import KeptWorker
 from howdah.workers.locks import fleet_lock, only_supervisor
 from howdah.workers.logs import rotate
 from howdah.workers.processes import myself
-from howdah.workers.served_sites import WAKE, changes, definitions
+from howdah.workers.served_sites import WAKE
 from howdah.workers.state import Server, StateFolder, read, save, this_host
 from howdah.workers.state import Supervisor as Record
 
 LOOK = 1.0
-"""Seconds between two looks at the sites to be served, should a client's signal get lost."""
+"""Seconds between two looks at what is to be served, should a client's signal get lost."""
 LOOK_AT_LOGS = 60.0
 
 Say = Callable[[str], None]
@@ -37,7 +38,9 @@ async def supervise(folder: StateFolder, *, say: Say, ready: Callable[[Server], 
         save(folder.supervisor, record.model_dump_json())
         try:
             async with fleet_lock(folder) as fleet:
-                await Fleet(folder, fleet, record, say=say, ready=ready).run()
+                build = await asyncio.to_thread(keep_copy, folder)
+                record = record.model_copy(update={"build": build})
+                await Fleet(folder, fleet, record, build, say=say, ready=ready).run()
         finally:
             folder.supervisor.unlink(missing_ok=True)
 
@@ -46,27 +49,25 @@ def _new_record(folder: StateFolder) -> Record:
     """Ours from now on, though it still names the workers of a killed predecessor, who must be ended first."""
     earlier = read(folder.supervisor, Record)
     workers = earlier.workers if earlier else ()
-    return Record(process=myself(), host=this_host(), started=time.time(), workers=workers)
+    source = str(package_folder())
+    return Record(process=myself(), host=this_host(), started=time.time(), workers=workers, source=source)
 
 
 class Fleet:
-    """The server, one worker for the workflows (its name is None), and one for each site that is served."""
+    """The server, and the crew that works for it."""
 
     def __init__(
-        self, folder: StateFolder, fleet: int, record: Record, *, say: Say, ready: Callable[[Server], None]
+        self, folder: StateFolder, fleet: int, record: Record, build: str, *, say: Say, ready: Callable[[Server], None]
     ) -> None:
         self.folder = folder
         self.server: Server | None = None
         self._fleet = fleet
         self._say = say
         self._ready: Callable[[Server], None] | None = ready
-        self._address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._workers: dict[str | None, KeptWorker] = {}
-        self._tasks: dict[str | None, asyncio.Task[None]] = {}
-        self._digests: dict[str, str] = {}
         self._stop = asyncio.Event()
         self._look = asyncio.Event()
         self._record = record
+        self._crew = Crew(folder, fleet, build, changed=self._note, look=self._look.set, say=say)
 
     async def run(self) -> None:
         self._listen_to_signals()
@@ -81,7 +82,7 @@ class Fleet:
             self._say("stopping")
         finally:
             await _cancel(stopping, looking)
-            await _cancel(*self._tasks.values())
+            await self._crew.end()
             await _cancel(server)
 
     def _listen_to_signals(self) -> None:
@@ -106,63 +107,25 @@ class Fleet:
             await asyncio.sleep(backoff.after(time.monotonic() - began))
 
     def _serve_at(self, server: Server) -> None:
-        """Workers find a server that came back by themselves; where its port was lost, they must be told."""
-        if self._address.done() and self._address.result() != server.address:
-            self._address = asyncio.get_running_loop().create_future()
-            for worker in self._workers.values():
-                worker.restart()
-        if not self._address.done():
-            self._address.set_result(server.address)
+        self._crew.serve_at(server.address)
         self.server = server
         self._say(f"server {server.address}, Web UI {server.ui}")
 
     async def _keep_looking(self) -> None:
-        self._start(None)
         looked_at_logs = time.monotonic()
         while True:
             self._look.clear()
-            self._serve_what_is_wanted()
+            await self._crew.follow()
             if time.monotonic() - looked_at_logs > LOOK_AT_LOGS:
                 looked_at_logs = time.monotonic()
                 await asyncio.to_thread(self._rotate_logs)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), LOOK)
 
-    def _serve_what_is_wanted(self) -> None:
-        try:
-            wanted = definitions(self.folder)
-        except OSError as error:
-            self._say(f"cannot read {self.folder.sites}: {error.strerror}")
-            return
-        change = changes(self._digests, wanted)
-        for name in change.start:
-            self._start(name)
-        for name in change.restart:
-            self._say(f"site {name} is defined anew")
-            self._workers[name].restart()
-        for name in change.end:
-            self._tasks[name].cancel()
-        self._digests = wanted
-
-    def _start(self, name: str | None) -> None:
-        earlier = self._tasks.get(name)
-        worker = KeptWorker(
-            name,
-            folder=self.folder,
-            fleet=self._fleet,
-            address=lambda: self._address,
-            changed=self._note,
-            say=self._say,
-        )
-        self._workers[name] = worker
-        self._tasks[name] = asyncio.create_task(_after(earlier, worker))
-
     def _note(self) -> None:
         """Leave word of who runs. A full disk must not end what still works."""
-        required = [self._workers.get(name) for name in (None, LOCAL)]
-        ready = all(worker is not None and worker.is_ready for worker in required)
-        workers = tuple(worker.process for worker in self._workers.values() if worker.process)
-        self._record = self._record.model_copy(update={"ready": ready, "workers": workers})
+        ready = self._crew.is_ready
+        self._record = self._record.model_copy(update={"ready": ready, **self._crew.report()})
         try:
             save(self.folder.supervisor, self._record.model_dump_json())
         except OSError as error:
@@ -175,13 +138,6 @@ class Fleet:
         for path in self.folder.log("any").parent.glob("*.log"):
             with suppress(OSError):  # a full disk must not end the fleet
                 rotate(path)
-
-
-async def _after(earlier: "asyncio.Task[None] | None", worker: KeptWorker) -> None:
-    """A site that was dropped and comes back waits until its former process is gone."""
-    if earlier:
-        await asyncio.wait({earlier})
-    await worker.keep()
 
 
 async def _cancel(*tasks: "asyncio.Task[object]") -> None:

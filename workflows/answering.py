@@ -3,6 +3,8 @@
 import re
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from howdah.models.job import Job, Resolution
 from howdah.models.progress import AnswerRecord, Failure
 from howdah.workflows.course import Course, refusal, told_changes
@@ -18,7 +20,11 @@ def bad_answer(job: Job, answer: Resolution) -> str:
         return ""
     if answer.site is not None and not _SITE.fullmatch(answer.site):
         return f"{answer.site[:80]!r} cannot be the name of a site."
-    changed = job.changed_by(answer)
+    try:
+        changed = job.changed_by(answer)
+    except ValidationError as error:  # of a bundle of another version than the client's
+        first = error.errors(include_url=False)[0]
+        return f"The spec does not fit the job type: {'.'.join(map(str, first['loc']))}: {first['msg']}."
     if trouble := refusal(job, changed, begun=True):
         return f"{trouble}."
     if len(changed.for_steps.model_dump_json().encode()) > LARGEST:

@@ -8,10 +8,19 @@ from temporalio import workflow
 from howdah import names
 from howdah.models.job import Attempt, Job, Past, Resolution
 from howdah.models.progress import Failure
+from howdah.models.states import JobState
 from howdah.workflows.answering import because
 from howdah.workflows.course import Course
 from howdah.workflows.pausing import pause_before_next
 from howdah.workflows.supervised import JobFailed, Resubmit, Supervised, stop_if_cancelled
+
+
+class OnceMore(Exception):
+    """All went well, and the job wants another attempt: not to mend a failure, but to do more."""
+
+    def __init__(self, because: str) -> None:
+        super().__init__(because)
+        self.because = because
 
 
 class InAttempts(Supervised):
@@ -28,7 +37,10 @@ class InAttempts(Supervised):
 
     @abstractmethod
     async def try_once(self) -> None:
-        """Raises: JobFailed, Resubmit. When it returns the job is done; nothing of it is at the site either way."""
+        """Raises: JobFailed, Resubmit, OnceMore. When it returns the job is done.
+
+        Nothing of it is at the site either way.
+        """
 
     async def attempts(self) -> None:
         """Try until an attempt succeeds, or fails for a reason that no further one would mend."""
@@ -37,6 +49,9 @@ class InAttempts(Supervised):
                 return await self.try_once()
             except Resubmit as wish:
                 self.begin_anew(wish)
+            except OnceMore as more:
+                self.chronicle.close_attempt(workflow.now(), JobState.SUCCEEDED)
+                self.tries, self.because = 0, more.because
             except JobFailed as failed:
                 self.chronicle.failed(failed.failure)
                 if not self._is_tried_again(failed):
@@ -44,6 +59,11 @@ class InAttempts(Supervised):
                 await self._back_off(failed.failure)
             stop_if_cancelled()
             self._leave_a_long_history()
+
+    @property
+    def rounds(self) -> int:
+        """Earlier attempts that went well, after which the job wanted another."""
+        return sum(record.state is JobState.SUCCEEDED for record in self.chronicle.progress.attempts[:-1])
 
     def begin_anew(self, wish: Resubmit) -> None:
         """The next attempt is as an operator wants it."""

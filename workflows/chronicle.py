@@ -64,9 +64,9 @@ class Chronicle:
         self.note_attempt(ended=None, failure=None)
         self.note(failure=None, outputs=())
 
-    def close_attempt(self, now: datetime) -> None:
+    def close_attempt(self, now: datetime, state: JobState = JobState.FAILED) -> None:
         if self.progress.attempts and self.progress.attempts[-1].ended is None:
-            self.note_attempt(ended=now, state=JobState.FAILED)
+            self.note_attempt(ended=now, state=state)
 
     def shorten(self) -> None:
         """All the words about earlier attempts would add up to more than a history can hold."""

@@ -14,13 +14,16 @@ from howdah.models.units import human_duration, human_size
 from howdah.steps import batch
 
 NEW_ATTEMPT = {"command", "inputs", "resources", "environment"}
-"""Keys of a spec that the batch job is made from. So does the site, once it is really another one."""
+"""Keys of a spec that the batch job is made from, like all that bundles add. So does the site, once it is really
+another one."""
 IN_PLACE = {"site", "outputs", "results", "keep", "retry", "expires"}
 """Keys that matter only when the batch job has ended, or to howdah alone: what was done stays done."""
 AT_THE_START = {"priority", "project", "start_at"}
 """Keys that count when a run begins, and never again in it."""
-NEVER = {"name"}
-"""The names of batch jobs and folders are made from it."""
+NEVER = {"name": "the names of its batch jobs and folders are made from it", "type": "it would be another experiment"}
+"""And why not."""
+WITHOUT_ANOTHER = {*IN_PLACE, *AT_THE_START, *NEVER}
+"""Any other key, also of a bundle's spec, makes another batch job."""
 
 NEEDS_A_NEW_ATTEMPT = {FailureCause.PURGED, FailureCause.CANCELLED}
 """What the same step, tried again in the same folder, would only meet again."""
@@ -60,11 +63,13 @@ def takes_an_attempt(job: Job, changed: Job) -> bool:
     """The batch job would be another one."""
     if changed.site != job.site or changed.recorded != job.recorded:
         return True
-    return any(key in NEW_ATTEMPT for key in changed_keys(job, changed))
+    return any(key not in WITHOUT_ANOTHER for key in changed_keys(job, changed))
 
 
 def changed_keys(job: Job, changed: Job) -> list[str]:
-    """Keys of the spec, as users know them, that differ."""
+    """Keys of the spec, as users know them, that differ. Another type has other keys."""
+    if job.spec.type != changed.spec.type:
+        return ["type"]
     fields = type(job.spec).model_fields
     return [name for name in fields if getattr(job.spec, name) != getattr(changed.spec, name)]
 
@@ -73,7 +78,7 @@ def refusal(job: Job, changed: Job, *, begun: bool) -> str:
     """Why `job` cannot become `changed`, naming the key; empty when it can. `begun`: within a run that goes on."""
     for key in changed_keys(job, changed):
         if key in NEVER:
-            return f"{key!r} cannot be changed: the names of its batch jobs and folders are made from it"
+            return f"{key!r} cannot be changed: {NEVER[key]}"
         if begun and key in AT_THE_START:
             return f"{key!r} cannot be changed any more: it counts when a run begins"
     return ""

@@ -12,11 +12,12 @@ from howdah import names
 from howdah.models.batch import BatchStatus
 from howdah.models.causes import FailureCause
 from howdah.models.job import Attempt, Collect, Collected, Job, Watch
+from howdah.models.logs import LogPlace, ReadLogs
 from howdah.models.progress import AttemptRecord, Failure, Progress
 from howdah.models.spec import Keep
 from howdah.models.states import BatchState, JobState
-from howdah.steps import batch
-from howdah.workflows.attempts import InAttempts
+from howdah.steps import batch, questions
+from howdah.workflows.attempts import InAttempts, OnceMore
 from howdah.workflows.supervised import JobFailed, Resubmit, failure_of, must_finish, stop_if_cancelled
 
 MOST_CHANGES = 200
@@ -32,11 +33,14 @@ class HpcJob(InAttempts):
 
     However an attempt ends (done, failed, expired or cancelled) its undos run, last first. An undo is
     registered before its step is tried and keyed by the attempt, so that a step cut off half-way is undone too.
+
+    Job types of bundles derive from it: they say in `told` what sites are asked for, and in `judge` whether what a
+    batch job has done is enough.
     """
 
     @workflow.init
     def __init__(self, job: Job) -> None:
-        super().__init__(job, names.HPC)
+        super().__init__(job, workflow.info().workflow_type)
         self.take_up = job.take_up
         self.gone = True
         """No batch job of ours can be at the site: none was submitted, or its end was seen."""
@@ -70,6 +74,23 @@ class HpcJob(InAttempts):
         self.enter(JobState.SUCCEEDED)
         return self.chronicle.progress
 
+    async def judge(self, collect: Collect) -> None:
+        """The batch job has ended well; its folder is still at its site, and nothing of it has come home yet.
+
+        Done again when a run before could not bring it home. For bundles: carry out further steps, with `self.step`.
+        Raise `OnceMore` for another batch job, `JobFailed` when it was in vain; return, and its outputs come home.
+        """
+
+    async def last_words(self, collect: Collect, *, lines: int = 100) -> str:
+        """The end of what the batch job has printed to its standard output, read at its site: 64 KiB at most."""
+        places = (LogPlace(stream="stdout"),)
+        ask = ReadLogs(folder=collect.attempt.folder or "", places=places, lines=lines, limit=2**16)
+        read = await self.step(questions.read_logs, ask, at=collect.attempt.site, state=JobState.STAGING_OUT)
+        if read.gone:
+            cause, message = FailureCause.PURGED, f"The folder {ask.folder} is gone from site {collect.attempt.site}."
+            raise JobFailed(Failure(cause=cause, message=message, hint=cause.hint))
+        return "".join(news.data.decode(errors="replace") for news in read.news)
+
     async def try_once(self) -> None:
         """What an earlier run has left to do, or else a whole attempt."""
         number, self.take_up = self.take_up, None
@@ -88,7 +109,9 @@ class HpcJob(InAttempts):
             async with AsyncExitStack() as undo:
                 undo.push_async_exit(partial(self._clean_up, attempt))
                 status = BatchStatus(state=BatchState.COMPLETED, native_id=last.native_id, exit_code=last.exit_code)
-                await self._stage_out(Collect(attempt=attempt, status=status), fails_on={FailureCause.PURGED})
+                collect = Collect(attempt=attempt, status=status)
+                await self.judge(collect)
+                await self._stage_out(collect, fails_on={FailureCause.PURGED})
         except JobFailed as failed:
             if failed.failure.cause is not FailureCause.PURGED or failed.given_up:
                 raise
@@ -114,6 +137,7 @@ class HpcJob(InAttempts):
             if status.state is not BatchState.COMPLETED:
                 await self._save_what_is_there(collect)
                 raise JobFailed(_failure(status))
+            await self.judge(collect)
             await self._stage_out(collect)
 
     async def _stage_out(self, collect: Collect, fails_on: Collection[FailureCause] = ()) -> None:
@@ -210,11 +234,16 @@ class HpcJob(InAttempts):
         """Undo of prepare: the folder goes, unless it is to be kept or somebody may still write to it."""
         if not self.gone:
             return
-        failed = kind is not None and (not issubclass(kind, asyncio.CancelledError) or self._is_yet_to_come_home())
+        failed = kind is not None and self._came_to_nothing(kind)
         earlier = [] if failed else self.chronicle.progress.attempts[:-1]
         stale = [self._again(record) for record in earlier if record.gone and not self._is_removed(record)]
         if not _keeps(self.job.spec.keep, failed=failed):
             await must_finish(self._remove([attempt, *stale]))
+
+    def _came_to_nothing(self, ended_by: type[BaseException]) -> bool:
+        if issubclass(ended_by, asyncio.CancelledError):
+            return self._is_yet_to_come_home()
+        return not issubclass(ended_by, OnceMore)
 
     def _is_removed(self, record: AttemptRecord) -> bool:
         """Its site may be no more, and need not be."""

@@ -23,8 +23,7 @@ from howdah.models.causes import FailureCause
 from howdah.models.job import Attempt, Job, Resolution
 from howdah.models.progress import Failure, Progress
 from howdah.models.states import JobState, StepState
-from howdah.steps import Step
-from howdah.steps.batch import CAPABILITY_OF, queue
+from howdah.steps import Step, batch, questions
 from howdah.workflows.answering import bad_answer, record_of
 from howdah.workflows.chronicle import Chronicle
 from howdah.workflows.course import NEEDS_A_NEW_ATTEMPT, Course, course_at
@@ -89,6 +88,10 @@ class Supervised:
         if trouble := bad_answer(self.job, resolution):
             raise ApplicationError(trouble, type="BadAnswer")
 
+    def told(self) -> Job:
+        """The job as steps are told of it. What is not the same for all attempts a bundle puts into its spec here."""
+        return self.job.for_steps
+
     @property
     def is_ending(self) -> bool:
         """Nothing but undoing is left to do: what is to be otherwise would never be."""
@@ -136,7 +139,7 @@ class Supervised:
         ended = StepState.CANCELLED
         message = None
         try:
-            result = await step(_for(self.job, arg), on=queue(at, CAPABILITY_OF[step.name]), summary=self._summary(at))
+            result = await step(_for(self.told(), arg), on=_queue(step.name, at), summary=self._summary(at))
             ended = StepState.DONE
             return result
         except ActivityError as error:
@@ -210,9 +213,14 @@ class Supervised:
             self.chronicle.answered(told)
 
 
+def _queue(step: str, at: str) -> str:
+    """Of the site, or for a bundle's own steps where its workflows are."""
+    capability = batch.CAPABILITY_OF.get(step) or questions.CAPABILITY_OF.get(step)
+    return batch.queue(at, capability) if capability else workflow.info().task_queue
+
+
 def _for(job: Job, arg: In) -> In:
     """What a step is told, with the job as it is to be by now."""
-    job = job.for_steps
     if isinstance(arg, Attempt):
         return arg.model_copy(update={"job": job})
     attempt = getattr(arg, "attempt", None)

@@ -15,8 +15,10 @@ from howdah.activities.transports import Transport
 from howdah.activities.transports.conversation import Conversation, Said
 from howdah.activities.transports.door import Door, OpenDoor
 from howdah.activities.transports.framing import FROM_STDIN, Frame, kill, text
+from howdah.activities.turnstile import Turnstile
 from howdah.errors import OutcomeUnknown, SiteError, SiteUnreachable
 from howdah.models.causes import FailureCause
+from howdah.turns import Turns, equal
 
 T = TypeVar("T")
 
@@ -44,20 +46,31 @@ class Answer:
 
 
 class Shell:
-    """Runs POSIX shell scripts at a site: at most `sessions` at once, of which transfers leave some to questions.
+    """Runs POSIX shell scripts at a site: at most `sessions` at once, of which transfers leave some to questions. Who
+    finds none free waits for his turn, of which `share` is his project's part.
 
     `prelude` are the site's own lines before every script, e.g. to set PATH. All methods raise `SiteUnreachable`
     (nothing was done), `OutcomeUnknown` (anything may have been done), `ShellBroken`, and what the transport and the
     `door` raise.
     """
 
-    def __init__(self, transport: Transport, *, prelude: str = "", sessions: int = 6, door: Door | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        prelude: str = "",
+        sessions: int = 6,
+        door: Door | None = None,
+        share: Callable[[str], float] = equal,
+    ) -> None:
         self._transport = transport
         self._door = door or OpenDoor()
         self._prelude = prelude
-        self._sessions = asyncio.Semaphore(sessions)
-        self._transfers = asyncio.Semaphore(max(1, sessions - 2))
+        self._sessions = Turnstile(sessions, Turns(share))
+        self._transfers = Turnstile(max(1, sessions - 2), Turns(share))
         self._endings: set[asyncio.Task[None]] = set()
+        self.used = 0
+        """Commands that are open at the site now."""
 
     async def run(
         self, script: str, *, within: float = 60.0, take: Callable[[bytes], Awaitable[None]] | None = None
@@ -165,9 +178,11 @@ class Shell:
         except TimeoutError as error:
             raise SiteUnreachable(f"The site did not open a session within {limit:g} s.") from error
         talk = Conversation(channel, frame)
+        self.used += 1
         try:
             yield talk
         finally:
+            self.used -= 1
             await channel.close()
             self._end(talk)
 

@@ -22,9 +22,11 @@ def register(app: typer.Typer) -> None:
 async def up(view: View, detach: Detach = False) -> ExitCode:
     """Run the embedded server and its workers, in the foreground or in the background.
 
-    What they know is kept: after 'down' and 'up' every experiment goes on.
+    What they know is kept: after 'down' and 'up' every experiment goes on. If they run with another version of howdah
+    than is installed now, they are brought over.
     """
     from howdah.cli.answers import Said
+    from howdah.cli.fleet_findings import wrong
     from howdah.workers.control import status
     from howdah.workers.control import up as bring_up
 
@@ -32,7 +34,8 @@ async def up(view: View, detach: Detach = False) -> ExitCode:
     if detach:
         now = status()
         done = "running now" if brought_up else "running already"
-        view.show(Said(message=f"{done}: server at {now.address}, Web UI at {now.ui}"))
+        message = f"{done}: server at {now.address}, Web UI at {now.ui}"
+        view.show(Said(message="\n".join([message, *(f"note: {one.found}" for one in wrong(now))])))
     return ExitCode.DONE
 
 

@@ -23,45 +23,92 @@ Capabilities = Annotated[
         autocompletion=completion.capabilities,
     ),
 ]
+Bundles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bundle",
+        metavar="BUNDLE",
+        help="Serve the job types and steps of this bundle; may be repeated.",
+        autocompletion=completion.bundles,
+    ),
+]
 WithWorkflows = Annotated[
     bool | None,
-    typer.Option("--workflows/--no-workflows", help="Run workflows too. Default: yes, unless sites are named."),
+    typer.Option("--workflows/--no-workflows", help="Run workflows too. Default: yes, unless anything else is named."),
+]
+Slots = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slots",
+        metavar="CAPABILITY=N",
+        help="Carry out so many steps of a capability at once, or of a bundle, or workflows=N; may be repeated.",
+        autocompletion=completion.slots,
+    ),
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option("--metrics", metavar="HOST:PORT", help="Tell Prometheus metrics there. Default: HOWDAH_METRICS."),
 ]
 
 app = typer.Typer(cls=Group, help="The processes that carry experiments out.", no_args_is_help=True)
 
 
 async def start(
-    view: View, sites: SiteNames = None, capabilities: Capabilities = None, workflows: WithWorkflows = None
+    view: View,
+    sites: SiteNames = None,
+    capabilities: Capabilities = None,
+    bundles: Bundles = None,
+    workflows: WithWorkflows = None,
+    slots: Slots = None,
+    metrics: Metrics = None,
 ) -> ExitCode:
-    """Serve sites and workflows until stopped. Without options: every configured site, and the workflows."""
-    from howdah.config import find_site, load_sites
+    """Serve what is named, until stopped. Without options: every configured site, and the workflows."""
+    from howdah.config import load_sites
+    from howdah.workers import observing
     from howdah.workers.connection import connect
+    from howdah.workers.offer import offer
     from howdah.workers.serving import serve
+    from howdah.workers.words import announce
 
-    known = load_sites()
-    chosen = [find_site(name, known) for name in dict.fromkeys(sites or known)]
+    offered = offer(
+        load_sites(),
+        sites=sites or (),
+        capabilities=capabilities or (),
+        bundles=bundles or (),
+        workflows=workflows,
+        slots=slots or (),
+    )
+    if told_at := observing.begin(metrics=metrics):
+        announce(f"metrics at http://{told_at}/metrics")
     connection = await connect(patient=True)
     await serve(
         client=connection.client,
-        sites=chosen,
-        capabilities=capabilities or None,
-        workflows=not sites if workflows is None else workflows,
-        ready=lambda: view.say("ready; Ctrl-C ends it"),
+        sites=offered.sites,
+        capabilities=offered.capabilities,
+        bundles=offered.bundles,
+        workflows=offered.workflows,
+        slots=offered.slots,
+        ready=lambda: announce("ready; Ctrl-C ends it"),
     )
     return ExitCode.DONE
 
 
 async def list_(view: View) -> ExitCode:
-    """List the workers that the server knows of."""
-    from howdah.cli.answers import Workers
-    from howdah.workers.connection import connect
-    from howdah.workers.listing import list_workers
+    """List the workers that the server knows of, and below what nobody serves."""
+    from datetime import UTC, datetime
 
-    connection = await connect()
-    view.show(Workers(tuple(await list_workers(connection.client))))
+    from howdah.cli.answers import Workers
+    from howdah.config import load_sites
+    from howdah.workers.connection import connect
+    from howdah.workers.listing import heartbeats, rows
+    from howdah.workers.waiting import unserved_queues
+
+    client = (await connect()).client
+    beats = await heartbeats(client)
+    unserved = await unserved_queues(client, load_sites(), beats)
+    view.show(Workers(workers=tuple(rows(beats, datetime.now(UTC))), unserved=unserved))
     return ExitCode.DONE
 
 
-command(app, example="howdah worker start --site bigred --capability staging")(start)
+command(app, example="howdah worker start --site bigred --capability staging --slots staging=8")(start)
 command(app, name="list", example="howdah worker list")(list_)

@@ -9,12 +9,15 @@ from rich.table import Table
 from rich.text import Text
 
 from howdah.cli import answers
+from howdah.cli.deployed import Deployments, DrainShown, Routed
 from howdah.cli.judged import JobsListed
 from howdah.cli.views.experiments import ExperimentTable
 from howdah.cli.views.proof import proof_page
 from howdah.cli.views.screen import screen
 from howdah.cli.views.slots import slot_lines
 from howdah.cli.views.times import state_text, utc_now, when
+from howdah.cli.views.versions import deployments_page, drain_page, routed_page
+from howdah.cli.views.workers import workers_page
 from howdah.models.units import human_duration, human_size
 
 
@@ -32,6 +35,11 @@ def _(answer: answers.Started) -> RenderableType:
 @page.register
 def _(answer: answers.Said) -> RenderableType:
     return Text(answer.message)
+
+
+@page.register
+def _(answer: answers.Keys) -> RenderableType:
+    return Text("\n".join(f"{key.id}  {'seals' if key.seals else 'opens'}" for key in answer.root))
 
 
 @page.register
@@ -195,7 +203,7 @@ def _(answer: answers.Trusted) -> RenderableType:
 def _(answer: answers.Types) -> RenderableType:
     table = _table("type", "task queue", "description")
     for row in answer.root:
-        table.add_row(row.name, row.task_queue, row.description)
+        table.add_row(row.name, row.task_queue, f"broken: {row.broken}" if row.broken else row.description)
     return table
 
 
@@ -208,16 +216,23 @@ def _(answer: answers.TypeShown) -> RenderableType:
 
 
 @page.register
+def _(answer: Deployments) -> RenderableType:
+    return deployments_page(answer, utc_now())
+
+
+@page.register
+def _(answer: Routed) -> RenderableType:
+    return routed_page(answer)
+
+
+@page.register
+def _(answer: DrainShown) -> RenderableType:
+    return drain_page(answer)
+
+
+@page.register
 def _(answer: answers.Workers) -> RenderableType:
-    if not answer.root:
-        return Text("No workers. Start the embedded ones: howdah up --detach; or one: howdah worker start --site SITE")
-    table = _table("host", "pid", "serves", "capabilities", "status", "busy", "seen")
-    for row in answer.root:
-        busy = f"{row.slots_used} of {row.slots_used + row.slots_available}"
-        serves = row.site or "workflows"
-        seen = when(row.seen, utc_now())
-        table.add_row(row.host, row.pid, serves, ", ".join(row.capabilities), row.status, busy, seen)
-    return table
+    return workers_page(answer, utc_now())
 
 
 @page.register

@@ -1,3 +1,3 @@
 """Durable experiments on clusters, clouds and laptops."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

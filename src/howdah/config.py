@@ -4,13 +4,14 @@ import difflib
 import os
 import re
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 
-from howdah.errors import ConfigError, UnknownName
+from howdah.errors import BrokenBundle, ConfigError, UnknownName
 from howdah.models.sites import ForkSite, Site
 from howdah.plugins import SiteKind, find, storage_for
 from howdah.problems import problems_of
@@ -43,7 +44,9 @@ def load_sites(project: Path | None = None) -> dict[str, Site]:
     sites: dict[str, Site] = {}
     for path in site_files(project):
         for name, table in _tables(path).items():
-            sites.setdefault(name, _site(path, name, table))
+            with suppress(BrokenBundle):  # told by `find_site` to whoever needs it; it must not hide the others
+                if name not in sites:
+                    sites[name] = _site(path, name, table)
     sites.setdefault(LOCAL, this_machine())
     return sites
 
@@ -54,6 +57,7 @@ def this_machine() -> Site:
 
 def find_site(name: str, sites: dict[str, Site]) -> Site:
     if name not in sites:
+        _tell_why_broken(name)
         near = difflib.get_close_matches(name, sites, n=1)
         guess = f" Did you mean {near[0]!r}?" if near else ""
         raise UnknownName(
@@ -61,6 +65,23 @@ def find_site(name: str, sites: dict[str, Site]) -> Site:
             hint=f"add [sites.{name}] to {config_folder() / 'sites.toml'}, then: howdah site check {name}",
         )
     return sites[name]
+
+
+def broken_sites() -> dict[str, BrokenBundle]:
+    """The sites whose kind is of a bundle that cannot be loaded, and why."""
+    found: dict[str, BrokenBundle] = {}
+    for path in site_files():
+        for name, table in _tables(path).items():
+            try:
+                _site(path, name, table)
+            except BrokenBundle as error:
+                found.setdefault(name, error)
+    return found
+
+
+def _tell_why_broken(name: str) -> None:
+    if error := broken_sites().get(name):
+        raise error
 
 
 def load_depot(project: Path | None = None) -> str | None:

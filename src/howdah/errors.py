@@ -5,7 +5,9 @@ HowdahError
 │   ├── SpecError               the experiment's file is wrong, with field and line
 │   ├── ConfigError             sites.toml is wrong
 │   └── UnknownName             no such site, experiment, job type...
+├── BrokenBundle                what is installed cannot be loaded                      exit 1
 ├── ServerUnreachable           no Temporal server answers                              exit 3
+├── ServerRefuses               the Temporal server answers, and does not do it         exit 1
 └── SiteError                   a site, or the way to it, failed; carries a cause
     ├── SiteUnreachable         transient: it never heard us
     ├── OutcomeUnknown          transient: it may have heard us; only idempotent things are asked again
@@ -50,8 +52,16 @@ class UnknownName(UserError):
     """Nothing has this name."""
 
 
+class BrokenBundle(HowdahError):
+    """A bundle, or a part of one, cannot be loaded."""
+
+
 class ServerUnreachable(HowdahError):
     """No Temporal server answers."""
+
+
+class ServerRefuses(HowdahError):
+    """The Temporal server does not do what it was asked to: it is too old, forbids it, or something is in the way."""
 
 
 class SiteError(HowdahError):

@@ -11,6 +11,11 @@ SITE_DESK = "site_desk"
 DESK_ID = "site:{site}"
 """The workflow id of a site's desk. No experiment can have it: their ids hold no colon."""
 
+SELF_TEST = "HowdahSelfTest"
+"""What a new version has to finish before experiments begin on it. Others know it by this name, too: it can be the
+`gate.workflowType` of Temporal's Worker Controller."""
+SELF_TEST_ID = "self-test:{deployment}:{build}:{token}"
+
 SITE_SLOTS = "site_slots"
 SLOTS_ID = "slots:{site}"
 """The workflow id of the book of a site's slots."""

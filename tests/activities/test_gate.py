@@ -280,7 +280,7 @@ def test_the_more_are_away_the_longer_they_stay_away() -> None:
     assert all(225 <= pause <= 500 for pause in pauses[-500:])
 
 
-def test_a_step_that_waits_in_line_and_at_the_gate_holds_one_chair() -> None:
+async def test_a_step_that_waits_in_line_and_at_the_gate_holds_one_chair() -> None:
     chairs = Chairs(1)
     seat = chairs.seat()
     with seat.taken(lambda _: away()), seat.taken(lambda _: away()):

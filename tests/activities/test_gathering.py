@@ -1,7 +1,9 @@
 """Who leaves for a site together, and what each of them hears."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from howdah.activities.transports.shell import Answer, Shell
 from howdah.errors import OutcomeUnknown, SiteError, SiteUnreachable
 from howdah.models.desk import Part
 from howdah.models.sites import ForkSite, Site
+from howdah.precedence import Precedence, taking
+from howdah.turns import Turn
 from tests.activities.stand import Stand, wait_for
 
 HERE = Site(name="here", kind="fork")
@@ -66,6 +70,29 @@ async def test_what_is_asked_at_once_goes_in_one_script_and_what_is_asked_meanwh
     told = await asyncio.gather(*(asked.heard() for asked in (*first, *second)))
     assert told == [*map(str, range(4)), *map(str, range(40))]
     assert len(shell.trips) == 2
+
+
+async def test_of_more_than_go_at_once_the_urgent_leave_first_and_projects_take_turns(
+    shell: Counted, tmp_path: Path
+) -> None:
+    shares = {"big": 3.0, "small": 1.0}
+    gathering: Gathering[str] = Gathering(shell, lambda project: shares.get(project, 1.0))
+    waits = f"touch {tmp_path}/begun; until [ -e {tmp_path}/go ]; do sleep 0.02; done"
+    first = gathering.begin(question(waits), key="first")
+    await wait_for(tmp_path / "begun")
+    for project in ("big", "small"):
+        with taking(Precedence(project=project)):
+            for number in range(60):
+                gathering.begin(question(f"echo {project}"), key=f"{project}{number}")
+    with taking(Precedence(1)):
+        urgent = [gathering.begin(question("echo urgent"), key=f"urgent{number}") for number in range(10)]
+    chosen = company(gathering._waiting)
+    assert chosen[:10] == urgent
+    assert Counter(asked.turn.project for asked in chosen[10:]) == {"big": 30, "small": 10}
+    (tmp_path / "go").touch()
+    await first.heard()
+    assert [await asked.heard() for asked in urgent] == ["urgent"] * 10
+    assert sum("echo urgent" in trip for trip in shell.trips) == 1
 
 
 async def test_an_answer_that_is_there_does_not_wait_for_those_that_are_not(shell: Counted, tmp_path: Path) -> None:
@@ -179,9 +206,13 @@ async def test_folders_are_made_and_removed_together(tmp_path: Path, monkeypatch
     await stand.close()
 
 
+_numbers = count()
+
+
 def asked(script: str, key: str, common: str = "") -> Any:
     answer: Any = None
-    return Asked(Question(common + script, str, common=common), key, answer=answer)
+    turn = Turn(3, 1.0, next(_numbers), "")
+    return Asked(Question(common + script, str, common=common), key, turn, answer=answer)
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, MOST_BYTES), st.sampled_from("ab")), max_size=120))
@@ -193,4 +224,4 @@ def test_a_company_is_the_first_that_fit_together(waiting: list[tuple[int, int, 
     assert len({one.key for one in chosen}) == len(chosen)
     assert len({one.question.common for one in chosen}) <= 1
     assert len(chosen) <= 1 or sum(len(one.question.script) - 1 for one in chosen) <= MOST_BYTES
-    assert [one.number for one in chosen] == sorted(one.number for one in chosen)
+    assert [one.turn for one in chosen] == sorted(one.turn for one in chosen)

@@ -8,6 +8,7 @@ from howdah.activities.chairs import Chairs
 from howdah.activities.line import Line
 from howdah.errors import NoSlot, SiteUnreachable
 from howdah.models.progress import Live
+from howdah.precedence import Precedence, taking
 
 LONG = 3600.0
 
@@ -228,3 +229,90 @@ async def test_who_leaves_from_behind_makes_nobody_ask() -> None:
     assert site.asked == ["a"]
     for step in (first, third):
         step.cancel()
+
+
+async def test_the_urgent_goes_to_the_head_of_the_line() -> None:
+    site = Site(slots=0)
+    steps = Steps(site, Line(first=LONG))
+    waiting = [await steps.begin(name) for name in "abc"]
+    with taking(Precedence(1)):
+        urgent = await steps.begin("urgent")
+    assert steps.told["a"].reason == "The site is full. 1 ahead in line."
+    site.slots = 1
+    steps.line.freed()
+    assert await urgent == "urgent"
+    for step in waiting:
+        step.cancel()
+
+
+async def test_projects_take_turns_in_line() -> None:
+    site = Site(slots=0)
+    steps = Steps(site, Line(first=LONG))
+    waiting = []
+    for project, number in (("a", 6), ("b", 3)):
+        with taking(Precedence(project=project)):
+            waiting += [await steps.begin(f"{project}{index}") for index in range(number)]
+    site.slots = 6
+    steps.line.freed()
+    await site.was_asked(1 + 6 + 1)
+    assert sorted(site.asked[1:7]) == ["a0", "a1", "a2", "b0", "b1", "b2"]
+    for step in waiting:
+        step.cancel()
+
+
+async def test_the_urgent_who_was_refused_often_is_the_first_to_ask_when_a_job_has_ended() -> None:
+    """Others have been let try meanwhile."""
+    site = Site(slots=0)
+    steps = Steps(site, Line(first=0.001, longest=0.002))
+    with taking(Precedence(1)):
+        urgent = await steps.begin("urgent")
+    others = [await steps.begin(name) for name in "ab"]
+    async with asyncio.timeout(10):
+        while "a" not in site.asked:
+            await site.was_asked(len(site.asked) + 1)
+    site.slots = 1
+    steps.line.freed()
+    assert await urgent == "urgent"
+    assert not any(step.done() for step in others)
+    for step in others:
+        step.cancel()
+
+
+async def test_the_urgent_finds_a_chair_in_a_crowded_line_though_nobody_who_asks_is_cut_short() -> None:
+    site = Site(slots=0)
+    steps = Steps(site, Line(first=LONG), chairs=2)
+    first, last = [await steps.begin(name) for name in "ab"]
+    with taking(Precedence(1)):
+        urgent = await steps.begin("urgent")
+    with pytest.raises(NoSlot, match="in line"):
+        await last
+    site.slots = 2
+    steps.line.freed()
+    assert [await urgent, await first] == ["urgent", "a"]
+    assert steps.chairs.free == 2
+
+
+async def test_one_who_comes_while_the_first_is_asking_waits_for_the_answer() -> None:
+    site = Site(slots=0)
+    line, chairs = Line(first=0.0, longest=0.0), Chairs(5)
+    asks, answered = asyncio.Event(), asyncio.Event()
+
+    async def ask() -> str:
+        if not asks.is_set():
+            asks.set()
+            return await site.submit("first")  # refused, it goes to the line
+        await answered.wait()
+        return await site.submit("first")
+
+    first = asyncio.create_task(line.turn("debug", ask, tell=lambda _: None, seat=chairs.seat()))
+    await site.was_asked(1)
+    with taking(Precedence(1)):
+        urgent = asyncio.create_task(
+            line.turn("debug", lambda: site.submit("urgent"), tell=lambda _: None, seat=chairs.seat())
+        )
+    site.slots = 2
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert site.asked == ["first"]
+    answered.set()
+    assert [await first, await urgent] == ["first", "urgent"]

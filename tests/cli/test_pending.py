@@ -36,9 +36,9 @@ async def test_who_was_sent_away_without_a_slot_is_shown_as_waiting_with_its_pla
     client = await Client.connect(temporal)
     away = tried(FailureCause.NO_SLOT, "waiting for a slot (212 ahead)")
     away.state = PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
-    told = await live(client, [away])
+    told = live(client, [away])
     assert told is not None
     assert (told.doing, told.reason) == ("waits for a slot", "waiting for a slot (212 ahead)")
     assert trouble([away]) == ""
     away.state = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
-    assert await live(client, [away]) is None
+    assert live(client, [away]) is None

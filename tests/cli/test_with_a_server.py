@@ -242,7 +242,7 @@ async def test_a_question_that_nobody_takes_on_names_the_worker_that_is_missing(
 async def test_workers_are_listed_and_doctor_is_green(stage: Stage) -> None:
     listed: set[str | None] = set()
     while not listed >= {None, stage.site.name}:  # a worker is known from its first heartbeat on
-        listed = {row["site"] for row in (await stage.howdah("worker", "list", "--json")).json}
+        listed = {row["site"] for row in (await stage.howdah("worker", "list", "--json")).json["workers"]}
     told = await stage.howdah("doctor", "--json")
     assert told.code == ExitCode.DONE, told.out
     findings = {finding["name"]: finding for finding in told.json}

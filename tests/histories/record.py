@@ -28,12 +28,14 @@ from howdah.models.states import BatchState, JobState
 from howdah.testing.fake_site import FakeSite
 from howdah.testing.jobs import job_at
 from howdah.testing.temporal import PrivateTemporal
+from howdah.workers.builds import package_folder
 from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 from tests.workflows.conftest import Handle, Stage, serving, until, until_it_pauses
 
-HERE = Path(__file__).parent
+HERE = package_folder() / "histories"
+"""Inside the package: a worker of the next release replays them wherever it is installed."""
 Scenario = Callable[[Stage], Awaitable[Handle]]
 
 

@@ -20,9 +20,9 @@ from temporalio.worker import Worker
 
 from howdah import steps
 from howdah.models.causes import FailureCause
-from howdah.steps import trial
-from howdah.steps.deaths import ACTING, WATCHING, Verdict, Witness, verdict
+from howdah.steps.deaths import ACTING, WATCHING, Tries, Verdict, Witness, verdict
 from howdah.workers.payloads import data_converter
+from howdah.workers.sandbox import CONTRACT, workflow_runner
 from tests.steps import dangerous
 from tests.steps.dangerous import Careless, Dangerous, Done, Task
 
@@ -57,13 +57,15 @@ async def test_a_step_that_failed_in_order_again_says_so_to_the_next_worker(tmp_
     environment.on_heartbeat = lambda *told: beats.append(told)
     missing = Task(name="a", marks=str(tmp_path / "no" / "folder"), queue="q")
     for attempt in (1, 2):
-        environment.info = replace(environment.info, attempt=attempt, heartbeat_timeout=timedelta(hours=1))
+        environment.info = replace(
+            environment.info, attempt=attempt, activity_id=f"try {attempt}", heartbeat_timeout=timedelta(hours=1)
+        )
         with pytest.raises(ApplicationError):
             await environment.run(Careless().risk, missing)
-    assert beats == [(None, trial.Tries(forgiven=2))], "of the first nothing is said: most steps fail once at most"
+    assert beats == [(None, Tries(forgiven=2))], "of the first nothing is said: most steps fail once at most"
 
 
-async def test_tries_of_a_release_that_told_nothing_stop_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_tries_of_a_release_that_told_nothing_stop_no_step() -> None:
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=400, activity_id=uuid4().hex)
     beats: list[tuple[object, ...]] = []
@@ -71,7 +73,7 @@ async def test_tries_of_a_release_that_told_nothing_stop_no_step(monkeypatch: py
     with pytest.raises(ApplicationError) as caught:
         await environment.run(Careless().risk, Task(name="a", marks="/dev/null", queue="q"))
     assert not caught.value.non_retryable
-    assert beats == [(None, trial.Tries(forgiven=398))]
+    assert beats == [(None, Tries(forgiven=398))]
 
 
 @asynccontextmanager
@@ -112,7 +114,7 @@ async def test_a_step_that_kills_its_worker_each_time_is_stopped_and_the_others_
             client,
             task_queue=f"{queue}-wf",
             workflows=[Dangerous],
-            workflow_runner=runner,
+            workflow_runner=workflow_runner((*CONTRACT, "tests.steps")),
         ),
         restarted(temporal, queue),
     ):

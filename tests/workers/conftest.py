@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import WorkflowHandle
 
-from howdah.workers.connection import Connection
+from howdah.workers.connection import Connection, ensure_served
 from howdah.workers.control import down, up
 from howdah.workers.processes import lock_holders
 from howdah.workers.state import StateFolder
@@ -71,8 +71,9 @@ async def until(true: Callable[[], bool | Awaitable[bool]], within: float = WITH
 
 async def started_job(connection: Connection, name: str) -> WorkflowHandle[object, str]:
     """A job of the bundle that its worker has taken up."""
+    await ensure_served(connection, [], bundles=["standin"])
     handle: WorkflowHandle[object, str] = await connection.client.start_workflow(
-        "standin", id=name, task_queue="howdah", result_type=str
+        "standin", id=name, task_queue="standin", result_type=str
     )
 
     async def is_taken_up() -> bool:

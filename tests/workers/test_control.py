@@ -87,8 +87,9 @@ async def test_a_job_goes_on_after_everything_was_killed(state: StateFolder) -> 
 
 async def test_a_killed_server_comes_back_at_its_address_and_its_workers_find_it(state: StateFolder) -> None:
     connection = await connect(start=True, patient=True)
-    before = status()
     job = await started_job(connection, "job")
+    await until(lambda: any(worker.bundle and worker.ready for worker in status().workers))
+    before = status()
     kill(before.server_pid)
     await job.signal("go", "done")
     assert await job.result() == "done"

@@ -108,7 +108,7 @@ async def test_all_workers_together_get_no_more_than_the_rate(temporal: str, cli
 
     async def ask() -> float:
         given = str(uuid.uuid4())
-        within = timedelta(minutes=1)
+        within = timedelta(seconds=10)  # one that is lost on a busy machine comes again while the test waits
         told: float = await client.execute_activity("test.note", id=given, task_queue=at, start_to_close_timeout=within)
         return told
 

@@ -12,6 +12,7 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError
 
 from howdah import names
+from howdah.cli.fleet_findings import wrong
 from howdah.config import LOCAL, this_machine
 from howdah.errors import ConfigError
 from howdah.models.job import Job
@@ -206,9 +207,22 @@ async def test_workers_are_listed_with_what_they_serve(fleet: StateFolder) -> No
     await until(all_is_told)
     rows = {row.site: row for row in await list_workers(client)}
     assert set(rows[LOCAL].capabilities) == set(CAPABILITIES)
-    assert rows[None].queues == (names.WORKFLOW_QUEUE,)
+    assert names.WORKFLOW_QUEUE in rows[None].queues
     for worker in status().workers:
         row = rows[worker.site]
         assert (row.pid, row.status) == (str(worker.pid), "running")
         assert row.slots_available > 0
     assert rows[LOCAL].identity == f"howdah@{rows[LOCAL].host}/{rows[LOCAL].pid}"
+
+
+async def test_a_bundle_that_cannot_be_served_is_named_and_holds_nobody_up(fleet: StateFolder) -> None:
+    connection = await connect()
+    await ensure_served(connection, [], bundles=["nowhere"])
+    try:
+        await until(lambda: any("nowhere" in one.worker and one.deaths > 1 for one in status().fallen))
+        told = next(one for one in wrong(status()) if "nowhere" in one.found)
+        assert "No bundle 'nowhere' is installed" in told.found
+        assert status().ready
+    finally:
+        (fleet.bundles / "nowhere").unlink()
+    await until(lambda: not any("nowhere" in one.worker for one in status().fallen))

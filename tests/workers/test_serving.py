@@ -11,8 +11,10 @@ from temporalio.client import Client
 from howdah.errors import ConfigError
 from howdah.models import data
 from howdah.steps.batch import CAPABILITIES
-from howdah.workers.composition import TUNING, Queue
-from howdah.workers.serving import contents, poll, wanted
+from howdah.workers.composition import Queue
+from howdah.workers.offer import wanted
+from howdah.workers.serving import contents, poll
+from howdah.workers.tuning import TUNING
 from tests.workers.sandboxed import Sandboxed
 
 TUNED = TUNING["control"]

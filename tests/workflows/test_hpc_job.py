@@ -1,16 +1,22 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import WorkflowFailureError
+from temporalio.common import Priority
 from temporalio.exceptions import CancelledError
+from temporalio.worker import Worker
 
 from howdah import names
 from howdah.errors import DataError, Rejected, SiteError, SiteUnreachable
 from howdah.models.batch import BatchStatus
 from howdah.models.causes import FailureCause
-from howdah.models.job import Resolution
+from howdah.models.job import Attempt, Resolution
 from howdah.models.progress import AttemptRecord, Progress
 from howdah.models.states import BatchState, JobState
+from howdah.precedence import Precedence, precedence
 from howdah.testing.jobs import job_at
+from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.hpc_job import HpcJob
 from tests.workflows.conftest import Handle, Stage, failure_of, until
 
@@ -141,6 +147,47 @@ async def test_what_has_not_finished_when_it_expires_is_cancelled_and_called_exp
     progress = Progress.model_validate(error.details[0])
     assert (error.type, progress.state) == ("expired", JobState.EXPIRED)
     assert stage.site.log[-2:] == ["cancel 1", "cleanup 1"]
+
+
+async def test_what_expired_while_no_worker_was_there_never_begins_and_what_may_begin_by_now_does(stage: Stage) -> None:
+    """A start and an end are moments, however long nobody looked at the clock."""
+    now, later = datetime.now(UTC), f"later-{stage.queue}"
+    past = {"created": now - timedelta(hours=2)}
+    jobs = [job_at(stage.site.name, expires="1h"), job_at(stage.site.name, start_at=now.isoformat())]
+    expired, embargoed = [
+        await stage.client.start_workflow(HpcJob.run, job.model_copy(update=past), id=job.experiment, task_queue=later)
+        for job in jobs
+    ]
+    async with Worker(stage.client, task_queue=later, workflows=[HpcJob], workflow_runner=workflow_runner(CONTRACT)):
+        assert (await failure_of(expired)).type == FailureCause.EXPIRED
+        stage.site.tell(BatchState.COMPLETED)
+        assert (await embargoed.result()).state is JobState.SUCCEEDED
+    assert {attempt.job.experiment for attempt in stage.site.latest.values()} == {jobs[1].experiment}
+
+
+async def test_steps_are_as_urgent_as_their_experiment_and_its_cancel_goes_first(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they wait for at the site they wait for so."""
+    known, do = dict[str, Precedence](), stage.site._do
+
+    async def noting(what: str, attempt: Attempt) -> None:
+        known[what] = precedence()
+        await do(what, attempt)
+
+    monkeypatch.setattr(stage.site, "_do", noting)
+    job = job_at(stage.site.name)
+    idle = Priority(priority_key=5, fairness_key="lattice")
+    handle = await stage.client.start_workflow(
+        HpcJob.run, job, id=job.experiment, task_queue=stage.queue, priority=idle
+    )
+    await stage.site.reached["monitor"].wait()
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert known.pop("cancel") == Precedence(1, "lattice")
+    assert set(known) == {"prepare", "stage_in", "submit", "monitor", "cleanup"}
+    assert set(known.values()) == {Precedence(5, "lattice")}
 
 
 async def test_a_cancel_that_cannot_be_verified_waits_and_is_never_called_cancelled(stage: Stage) -> None:

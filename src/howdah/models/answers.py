@@ -5,12 +5,12 @@ from datetime import datetime
 from pydantic import Field
 
 from howdah.models.batch import BatchState, BatchStatus, Sighting
-from howdah.models.data import Data
+from howdah.models.data import Data, Told
 from howdah.models.job import Attempt
 from howdah.models.units import Duration
 
 
-class Explanation(Data):
+class Explanation(Told):
     """What the site says about a batch job right now, and what that means."""
 
     sighting: Sighting
@@ -22,7 +22,7 @@ class Nothing(Data):
     """No input."""
 
 
-class Check(Data):
+class Check(Told):
     """One line of `howdah site check`."""
 
     name: str
@@ -31,11 +31,11 @@ class Check(Data):
     hint: str = ""
 
 
-class Checks(Data):
+class Checks(Told):
     checks: tuple[Check, ...]
 
 
-class BatchRow(Data):
+class BatchRow(Told):
     """A batch job at a site that carries a key of howdah. `age` in seconds since it was submitted.
 
     `folder` is where it runs; `marked` when the folder carries the same key, and `origin` what it says of the
@@ -62,7 +62,7 @@ class LookForJobs(Data):
     after: str = ""
 
 
-class BatchRows(Data):
+class BatchRows(Told):
     """`more`: there are further ones behind the last key."""
 
     rows: tuple[BatchRow, ...]
@@ -75,7 +75,7 @@ class Seek(Data):
     attempts: tuple[Attempt, ...]
 
 
-class Sought(Data):
+class Sought(Told):
     """The keys of those of which there is neither a batch job nor the record of an end."""
 
     missing: tuple[str, ...]
@@ -88,14 +88,14 @@ class RemoveOrphans(Data):
     rows: tuple[BatchRow, ...]
 
 
-class OrphansRemoved(Data):
+class OrphansRemoved(Told):
     """`gone` are the keys that were seen gone, `left` those that could not be, with the reason."""
 
     gone: tuple[str, ...] = ()
     left: dict[str, str] = Field(default_factory=dict)
 
 
-class CacheState(Data):
+class CacheState(Told):
     """The inputs that a site keeps for further jobs. Sizes in bytes; `limit` 0 means that it is to keep none.
 
     `oldest` and `newest` are when what was not used for longest, and what was used last, was given to a job.
@@ -120,7 +120,7 @@ class CleanCache(Data):
     all: bool = False
 
 
-class CacheCleaned(Data):
+class CacheCleaned(Told):
     """`freed` in bytes."""
 
     removed: int
@@ -129,9 +129,10 @@ class CacheCleaned(Data):
 
 
 class WorkerRow(Data):
-    """One process, as far as it serves one site (or, without a site, workflows).
+    """One process, as far as it serves one site or one bundle (or, without either, workflows).
 
-    `cpu` and `memory` are fractions of its whole host. `slots_*` count activities, or workflow tasks.
+    `cpu` and `memory` are fractions of its whole host. `slots_*` count activities, or workflow tasks; those that are
+    available may be fewer while the host is short of either.
     """
 
     host: str
@@ -147,3 +148,7 @@ class WorkerRow(Data):
     memory: float
     seen: datetime
     sdk: str
+    bundle: str | None = None
+    deployment: str = ""
+    version: str = ""
+    """The build: release and digest of the code."""

@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from howdah.models.causes import FailureCause
-from howdah.models.data import Data
+from howdah.models.data import Told
+from howdah.models.later_words import ToldCause
 from howdah.models.states import BatchState
 
 __all__ = ["BatchState", "BatchStatus", "EndRecord", "Sighting", "StartRecord", "Witness"]
 
 
-class StartRecord(Data):
+class StartRecord(Told):
     """What the wrapper wrote before the user's command began. Times are seconds since 1970 on the site's clock."""
 
     native_id: str
@@ -20,7 +20,7 @@ class StartRecord(Data):
     """How often the scheduler had begun it before; None: the wrapper did not tell."""
 
 
-class EndRecord(Data):
+class EndRecord(Told):
     """What the wrapper wrote when the user's command had ended: the truth about its exit code."""
 
     exit_code: int
@@ -33,7 +33,7 @@ class EndRecord(Data):
     """Slurm said in the program's stderr that it had killed a part of it for its memory."""
 
 
-class Witness(Data):
+class Witness(Told):
     """What the scheduler's queue, its accounting or its words in the job's log say."""
 
     state: BatchState
@@ -48,7 +48,7 @@ class Witness(Data):
     """By its reason it will never start as it was asked for."""
     exit_code: int | None = None
     signal: int | None = None
-    cause: FailureCause | None = None
+    cause: ToldCause | None = None
     by: str = ""
     """Who cancelled it, if the scheduler tells, such as `ann (uid 1001)`."""
 
@@ -69,7 +69,7 @@ class Glance:
     """The scheduler gave no answer: its words, or why. `queue` is empty then."""
 
 
-class Sighting(Data):
+class Sighting(Told):
     """All that one look at the site found out about one attempt. Nothing found is a finding too."""
 
     key: str
@@ -94,7 +94,7 @@ class Sighting(Data):
     the experiment."""
 
 
-class BatchStatus(Data):
+class BatchStatus(Told):
     """The answer of `monitor`: what the witnesses come to."""
 
     state: BatchState
@@ -109,7 +109,7 @@ class BatchStatus(Data):
     """The scheduler's own words."""
     exit_code: int | None = None
     signal: int | None = None
-    cause: FailureCause | None = None
+    cause: ToldCause | None = None
     message: str = ""
     stderr_tail: str = ""
     host: str = ""

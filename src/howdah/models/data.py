@@ -12,3 +12,13 @@ class Data(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, allow_inf_nan=False
     )
+
+
+class Told(Data):
+    """The base of what workers and workflows answer, and of what is kept for later readers.
+
+    Unknown keys are left out: they tell of something that came with a release after this one, whose workers may carry
+    out the steps of workflows that began before. What asks for something stays closed, for nobody would do it.
+    """
+
+    model_config = ConfigDict(extra="ignore")

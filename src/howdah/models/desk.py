@@ -5,16 +5,17 @@ from datetime import datetime
 from pydantic import Field
 
 from howdah.models.causes import FailureCause
-from howdah.models.data import Data
+from howdah.models.data import Data, Told
+from howdah.models.later_words import ToldCause
 from howdah.models.site_parts import Part as Part
 from howdah.models.units import Line
 
 
-class Trouble(Data):
+class Trouble(Told):
     """A part of a site that is out of order. It is tried again until it works; then everything goes on by itself."""
 
     part: Part
-    cause: FailureCause
+    cause: ToldCause
     message: str
     since: datetime
     hint: str = ""
@@ -27,7 +28,7 @@ class Trouble(Data):
         return self.cause not in (FailureCause.SITE_UNREACHABLE, FailureCause.NO_SLOT)
 
 
-class Pause(Data):
+class Pause(Told):
     """Nobody of us touches the site until it is resumed."""
 
     by: Line
@@ -43,7 +44,7 @@ class Resume(Data):
     """Only have everything tried: a pause stays."""
 
 
-class Report(Data):
+class Report(Told):
     """What one worker process finds out of order at its site; nothing when all works (again)."""
 
     worker: Line
@@ -51,7 +52,7 @@ class Report(Data):
     troubles: tuple[Trouble, ...] = ()
 
 
-class SiteState(Data):
+class SiteState(Told):
     """What the desk of a site knows."""
 
     site: str

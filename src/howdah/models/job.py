@@ -8,9 +8,9 @@ from typing import Any, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from howdah.models.batch import BatchState, BatchStatus
-from howdah.models.data import Data
+from howdah.models.data import Data, Told
 from howdah.models.progress import AnswerRecord, AttemptRecord, OutputFile
-from howdah.models.spec import ExperimentSpec
+from howdah.models.spec import AnySpec, ExperimentSpec, fitted
 from howdah.models.units import Line
 
 
@@ -43,11 +43,11 @@ class Past(Data):
 
 
 class Job(Data):
-    """The input of the workflow `hpc`: a checked spec and what the client added to it."""
+    """The input of the workflow of a job type: a checked spec and what the client added to it."""
 
     experiment: str
     name: str = "main"
-    spec: ExperimentSpec
+    spec: AnySpec
     site: str
     owner: Line
     base: Line
@@ -69,11 +69,15 @@ class Job(Data):
     @property
     def for_steps(self) -> Self:
         """Without what only workflows need to know. A history holds it once for every step."""
-        return self.model_copy(update={"earlier": (), "past": Past(), "take_up": None})
+        return self.model_copy(update={"spec": self.spec.for_sites(), "earlier": (), "past": Past(), "take_up": None})
+
+    def of(self, kind: type[ExperimentSpec]) -> Self:
+        """The same with a spec of this kind: what the workflow of a bundle's job type begins with."""
+        return self.model_copy(update={"spec": fitted(self.spec, kind)})
 
     def changed_by(self, answer: "Resolution") -> Self:
         """As an operator wants it from the next attempt on. What was recorded of other inputs is forgotten."""
-        spec = answer.spec or self.spec
+        spec = fitted(answer.spec, type(self.spec)) if answer.spec else self.spec
         kept = self.recorded if spec.inputs == self.spec.inputs else ()
         recorded = kept if answer.recorded is None else answer.recorded
         changes = {"spec": spec, "recorded": recorded}
@@ -123,13 +127,13 @@ def _digest(workflow_id: str, first_run_id: str, number: int) -> str:
     return b32encode(digest).decode().lower()[:26]
 
 
-class Workdir(Data):
+class Workdir(Told):
     """The answer of `prepare`."""
 
     folder: str
 
 
-class Staged(Data):
+class Staged(Told):
     """The answer of `stage_in`: what the manifest came to."""
 
     files: int
@@ -138,7 +142,7 @@ class Staged(Data):
     """Files that were there and right already."""
 
 
-class BatchJob(Data):
+class BatchJob(Told):
     """The answer of `submit`: the job as its site knows it."""
 
     native_id: str
@@ -165,12 +169,12 @@ class Collect(Data):
     status: BatchStatus
 
 
-class Collected(Data):
+class Collected(Told):
     outputs: tuple[OutputFile, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
-class Cancelled(Data):
+class Cancelled(Told):
     """The answer of `cancel`: seen gone, not merely asked to go."""
 
     native_id: str | None = None
@@ -181,7 +185,7 @@ class Resolution(Data):
     """An operator's answer: go on (with another spec or site if given), or give up."""
 
     retry: bool
-    spec: ExperimentSpec | None = None
+    spec: AnySpec | None = None
     site: str | None = None
     recorded: tuple[Recorded, ...] | None = None
     """The local inputs as they are now, when they are to be taken so: this needs another attempt."""

@@ -7,12 +7,12 @@ import base64
 import zlib
 from typing import Self
 
-from howdah.models.data import Data
+from howdah.models.data import Data, Told
 
 STREAMS = ("stdout", "stderr")
 
 
-class LogPlace(Data):
+class LogPlace(Told):
     """Where a reader stands: he has all before byte `offset`. `mark` tells the file from another under its name, and
     what was before `offset` from something else; a reader gives back the one of the last answer."""
 
@@ -37,7 +37,7 @@ class ReadLogs(Data):
     knows: str = ""
 
 
-class LogNews(Data):
+class LogNews(Told):
     """What came in one stream, and where to read on. `left_out`: bytes before it, because there were too many.
 
     `anew`: the file was emptied or replaced, and is read from its beginning again. `size` is the file's own, bytes.
@@ -64,7 +64,7 @@ class LogNews(Data):
         return self.place.offset >= self.size and not self.anew
 
 
-class LogsRead(Data):
+class LogsRead(Told):
     """A stream without anything new is not in `news`.
 
     `ended`: the program has ended, so what there is now is all; `ended_well`: with exit code 0, so no other attempt

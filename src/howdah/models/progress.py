@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from howdah.models.causes import FailureCause
-from howdah.models.data import Data
+from howdah.models.data import Told
+from howdah.models.later_words import ToldCause
 from howdah.models.states import JobState, StepState
 
 
-class StepRecord(Data):
+class StepRecord(Told):
     name: str
     state: StepState
     started: datetime
@@ -18,7 +19,7 @@ class StepRecord(Data):
     message: str | None = None
 
 
-class AttemptRecord(Data):
+class AttemptRecord(Told):
     number: int
     site: str
     key: str
@@ -61,7 +62,7 @@ class AttemptRecord(Data):
         return completed and self.gone and self.folder is not None and not self.removed and not purged
 
 
-class AnswerRecord(Data):
+class AnswerRecord(Told):
     """What an operator answered, or asked of an experiment that had ended."""
 
     at: datetime
@@ -77,7 +78,7 @@ class AnswerRecord(Data):
     """What came of it, in words."""
 
 
-class OutputFile(Data):
+class OutputFile(Told):
     """A file brought home. Size in bytes; `location` is an absolute path or a URL."""
 
     path: str
@@ -86,7 +87,7 @@ class OutputFile(Data):
     location: str
 
 
-class Waiting(Data):
+class Waiting(Told):
     """What an operator has to answer."""
 
     reason: str
@@ -97,15 +98,15 @@ class Waiting(Data):
     step: str = ""
 
 
-class Failure(Data):
-    cause: FailureCause
+class Failure(Told):
+    cause: ToldCause
     message: str
     scheduler_says: str = ""
     stderr_tail: str = ""
     hint: str = ""
 
 
-class Headline(Data):
+class Headline(Told):
     """An experiment in one line, as `howdah list` shows it."""
 
     id: str
@@ -126,7 +127,7 @@ class Headline(Data):
         return hint.replace("{id}", self.id).replace("{site}", self.site)
 
 
-class Live(Data):
+class Live(Told):
     """How far a long step is: travels in heartbeat details, not in history.
 
     `text` comes first: the Web UI shows all of it as JSON, in this order.

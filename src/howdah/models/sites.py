@@ -34,7 +34,7 @@ class ProjectLimits(Data):
     submitted: Count | None = None
     running: Count | None = None
     share: Annotated[float, Field(gt=0, le=1000)] = 1.0
-    """Its part of the slots when several projects wait for them: twice the share, twice as many."""
+    """Its part of slots, workers and sessions when several projects wait for them: twice the share, twice as much."""
 
 
 class Limits(Data):
@@ -56,6 +56,10 @@ class Limits(Data):
     """Files that one job may bring home."""
     output_size: Size | None = None
     """Bytes that one job may bring home; without it there is no limit."""
+
+    def share_of(self, project: str) -> float:
+        """The part of a project, of whatever those of several projects wait for."""
+        return self.projects[project].share if project in self.projects else 1.0
 
 
 class ForkLimits(Limits):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from howdah.models.data import Data
+from howdah.models.data import Data, Told
 from howdah.models.sites import Site
 from howdah.models.units import Count
 
@@ -68,14 +68,14 @@ class Ask(Data):
     """Holders who have not been looked after for so many seconds may be named to it; None: it has no time for that."""
 
 
-class Holder(Data):
+class Holder(Told):
     key: str
     workflow: str
     closely: bool = False
     """Ask the workflow, even where it seems to need its slot."""
 
 
-class Answer(Data):
+class Answer(Told):
     granted: tuple[str, ...] = ()
     """Of those who came or wait there: they have a slot."""
     ahead: tuple[int, ...] = ()
@@ -97,7 +97,7 @@ class SlotsKept(Data):
     """Of one run's history: some two hundred exchanges."""
 
 
-class ProjectTally(Data):
+class ProjectTally(Told):
     """Slots of one project; `project` is empty for experiments without one."""
 
     project: str = ""
@@ -107,7 +107,7 @@ class ProjectTally(Data):
     share: float = 1.0
 
 
-class SlotsTally(Data):
+class SlotsTally(Told):
     """How the slots of a site are taken. `most` is None as long as no worker has told its limits."""
 
     most: int | None = None

@@ -3,15 +3,25 @@
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    field_validator,
+    model_validator,
+)
 
 from howdah.models.causes import FailureCause
 from howdah.models.data import Data
 from howdah.models.paths import InnerPath, inside
 from howdah.models.units import Count, CountOrNone, Duration, Line, Name, Size, Text, Token, parse_duration
 
+BATCH = "hpc"
+"""The job type of a plain batch job, which needs no bundle."""
 LARGEST_COMMAND = 64 * 1024
 LARGEST_TEXT = 64 * 1024
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
@@ -176,9 +186,11 @@ class SiteWish(Data):
 
 
 class ExperimentSpec(Data):
-    """One experiment with one job, as written in `experiment.yaml`."""
+    """One experiment with one job, as written in `experiment.yaml`. Bundles derive the specs of their job types."""
 
     name: Name
+    type: Name = BATCH
+    """The job type. Never left to a default of a derived spec: it tells who can read the rest."""
     site: Name | SiteWish = "local"
     command: Annotated[Text, Field(min_length=1, max_length=LARGEST_COMMAND)]
     inputs: tuple[Input, ...] = Field(default=(), max_length=10_000)
@@ -192,6 +204,17 @@ class ExperimentSpec(Data):
     retry: Retry = Retry()
     results: Place | None = None
     keep: Keep = Keep.FAILED
+
+    def for_sites(self) -> "ExperimentSpec":
+        """The batch job that sites are asked for. Their workers know no bundle, so a derived spec puts what its jobs
+        have to know into `environment.variables`, `inputs` or the `command` of what `super().for_sites()` returns."""
+        if type(self) is ExperimentSpec and self.type == BATCH:
+            return self
+        told: dict[str, Any] = {
+            name: getattr(self, name) for name in ExperimentSpec.model_fields if name in self.model_fields_set
+        }
+        told["type"] = BATCH
+        return ExperimentSpec.model_construct(set(told), **told)
 
     @field_validator("command")
     @classmethod
@@ -221,3 +244,31 @@ class ExperimentSpec(Data):
         if sum(len(item.text.encode()) for item in self.inputs if item.text) > LARGEST_TEXT:
             raise ValueError(f"the texts of all inputs together exceed {LARGEST_TEXT} bytes; put them into files")
         return self
+
+
+Spec = TypeVar("Spec", bound=ExperimentSpec)
+
+
+def fitted(spec: ExperimentSpec, kind: type[Spec]) -> Spec:
+    """The same as a `kind`. Raises: ValidationError."""
+    if isinstance(spec, kind) and type(spec) is kind:
+        return spec
+    return kind.model_validate(spec.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+
+
+class ForeignSpec(ExperimentSpec):
+    """Of a job type whose bundle brings a spec of its own, read where the bundle need not be: what this process does
+    not know of it is kept as it came, and goes on with it."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+def readable(value: Any) -> Any:
+    """What came as JSON, as the spec that this process can read it as."""
+    if isinstance(value, dict) and value.get("type", BATCH) != BATCH:
+        return ForeignSpec.model_validate(value)
+    return value
+
+
+AnySpec = Annotated[SerializeAsAny[ExperimentSpec], BeforeValidator(readable)]
+"""A spec of whatever job type: written with all its keys."""

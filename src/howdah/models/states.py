@@ -52,6 +52,10 @@ class BatchState(StrEnum):
     CANCELLED = "cancelled"
     LOST = "lost"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "BatchState":
+        return cls.UNKNOWN  # the word of a later release
+
     @property
     def is_final(self) -> bool:
         return self in (BatchState.COMPLETED, BatchState.FAILED, BatchState.CANCELLED, BatchState.LOST)

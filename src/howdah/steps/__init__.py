@@ -48,8 +48,8 @@ class Step(Generic[In, Out]):
     `heartbeat` how soon a dead worker is noticed.
     A step that is `cut_off` by a cancel may be left behind at once, for it changes nothing;
     any other is told, and waited for. `gives_up` bounds all tries together, `picked_up` the wait for
-    a worker: for clean-up, which is not worth waiting for ever. What is `urgent` goes before the steps of the most urgent
-    experiments, whatever its own.
+    a worker: for clean-up, which is not worth waiting for ever. What is `urgent` is handed out first, however
+    patient its experiment is.
     """
 
     name: str

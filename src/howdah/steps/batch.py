@@ -41,6 +41,8 @@ cancel = Step(
     # A site that is away over a long weekend comes back, and the batch job there must go then.
     gives_up=timedelta(days=7),
     waits=WAITS,
+    # Somebody waits for it, and others for what it sets free.
+    urgent=True,
 )
 cleanup = Step(
     "batch.cleanup",

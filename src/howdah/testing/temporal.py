@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,12 +18,20 @@ TIME_SKIPPING = "frontend.WorkflowTimeSkippingEnabled=true"
 
 
 class PrivateTemporal:
-    """`with PrivateTemporal(folder) as server:` and `server.address` answers. In memory; gone when it ends."""
+    """`with PrivateTemporal(folder) as server:` and `server.address` answers. In memory; gone when it ends.
 
-    def __init__(self, folder: Path) -> None:
+    `inside`: a command that runs another one in a network of its own, where `ip` is an address. There it listens at all
+    addresses, for its parts speak with each other over loopback. `settings`: more dynamic configuration, `key=value`.
+    """
+
+    def __init__(
+        self, folder: Path, *, ip: str = "127.0.0.1", inside: Sequence[str] = (), settings: Sequence[str] = ()
+    ) -> None:
         self.log = folder / "temporal.log"
         self.port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{ip}:{self.port}"
+        self._listen = "0.0.0.0" if inside else ip  # noqa: S104  # of a network that ends with the test
+        self._inside, self._settings = inside, (*SETTINGS, *settings)
 
     def __enter__(self) -> Self:
         with self.log.open("ab") as log:
@@ -42,9 +51,10 @@ class PrivateTemporal:
 
     def _command(self) -> list[str]:
         attributes = [word for name in names.SEARCH_ATTRIBUTES for word in ("--search-attribute", f"{name}=Keyword")]
-        settings = [word for setting in SETTINGS for word in ("--dynamic-config-value", setting)]
-        where = ("--ip", "127.0.0.1", "--port", str(self.port))
+        settings = [word for setting in self._settings for word in ("--dynamic-config-value", setting)]
+        where = ("--ip", self._listen, "--port", str(self.port))
         return [
+            *self._inside,
             find_program(),
             "server",
             "start-dev",
@@ -58,7 +68,7 @@ class PrivateTemporal:
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + STARTS_WITHIN
-        health = [find_program(), "operator", "cluster", "health", "--address", self.address]
+        health = [*self._inside, find_program(), "operator", "cluster", "health", "--address", self.address]
         while self.process.poll() is None and time.monotonic() < deadline:
             if subprocess.run(health, capture_output=True, check=False).returncode == 0:
                 return

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
@@ -14,9 +13,8 @@ from howdah.models.desk import Part, Pause, Report, Resume, SiteState, Trouble
 from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.site_desk import MOST_EVENTS, SiteDesk
-from tests.histories.record import main, without_traces
+from tests.histories.record import HERE, main, without_traces
 
-HERE = Path(__file__).parent
 NOON = datetime(2026, 11, 21, 12, 4, tzinfo=UTC)
 PAUSE = Pause(by="ann", since=NOON, reason="maintenance")
 ANOTHER_KEY = Trouble(part=Part.LOGIN, cause=FailureCause.HOST_KEY, message="Another key.", since=NOON)

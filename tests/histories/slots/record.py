@@ -15,9 +15,8 @@ from howdah.testing.temporal import PrivateTemporal
 from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import workflow_runner
 from howdah.workflows.site_slots import SiteSlots
-from tests.histories.record import without_traces
+from tests.histories.record import HERE, without_traces
 
-HERE = Path(__file__).parent
 LIMITS = SlotLimits(most=2, projects={"lattice": ProjectSlots(most=1, share=2.0)})
 SCENARIOS = {"grants_and_goes_on_with_a_fresh_history": 20, "grants_and_is_empty": 1000}
 """Each with the length of one run's history."""

@@ -25,4 +25,4 @@ class Standin:
         self.word = word
 
 
-job_type = JobType("standin", "waits for a word", Spec, workflow="standin:Standin", task_queue="howdah")
+job_type = JobType("standin", "waits for a word", Spec, workflow="standin:Standin", task_queue="standin")

@@ -1,0 +1,2 @@
+#!/bin/sh
+exec python3 -P /etc/temporal/start.py

@@ -1,0 +1,65 @@
+"""The trial of a new build of the embedded fleet, before experiments begin on it."""
+
+import asyncio
+import time
+from contextlib import suppress
+
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from howdah.errors import HowdahError
+from howdah.models.versions import SelfTested
+from howdah.names import DESK_ID, SLOTS_ID
+from howdah.workers.builds import DEPLOYMENT
+from howdah.workers.deployments import workflow_queues
+from howdah.workers.passing import passes_gate
+from howdah.workers.promoting import current_build, make_current
+from howdah.workers.served_sites import TRIAL
+
+KNOWN = 60.0
+_LOOK_AGAIN = 0.1
+
+
+async def accept(client: Client, build: str) -> str | None:
+    """Make this build the current one. Tells why not, if it did not pass."""
+    try:
+        if await current_build(client, DEPLOYMENT) == build:
+            return None
+        await _until_known(client, build)
+        found = await passes_gate(client, DEPLOYMENT, build, site=TRIAL)
+        if not found.passed:
+            return why_not(found)
+        await make_current(client, DEPLOYMENT, build)
+        await _leave_nothing(client)
+    except (HowdahError, RPCError) as error:
+        return f"its trial could not be ended: {error}"
+    return None
+
+
+async def _until_known(client: Client, build: str) -> None:
+    """The server writes a version down some moments after its first poll. Raises: RPCError when it never does."""
+    deadline = time.monotonic() + KNOWN
+    while True:
+        try:
+            if await workflow_queues(client, DEPLOYMENT, build) or time.monotonic() > deadline:
+                return
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_LOOK_AGAIN)
+
+
+async def _leave_nothing(client: Client) -> None:
+    """A site that is no more needs no book of slots and no desk."""
+    for name in (SLOTS_ID, DESK_ID):
+        with suppress(RPCError):
+            await client.get_workflow_handle(name.format(site=TRIAL)).terminate("the trial is over")
+
+
+def why_not(found: SelfTested) -> str:
+    """One line for people."""
+    if found.trouble:
+        return found.trouble
+    first = found.misfits[0]
+    more = f", and {len(found.misfits) - 1} more" if len(found.misfits) > 1 else ""
+    return f"it cannot go on from the history of {first.id}: {first.why}{more}"
