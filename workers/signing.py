@@ -57,7 +57,8 @@ def place(context: SerializationContext | None) -> Words:
         case ActivitySerializationContext(workflow_id=str(workflow)) if workflow:
             return ("step", context.namespace, workflow, context.activity_type or "")
         case ActivitySerializationContext():
-            return ("question", context.namespace, context.activity_id or "", context.activity_type or "")
+            # Who waits for the answer does not always know the kind any more; what was asked for has it in its header.
+            return ("question", context.namespace, context.activity_id or "")
         case NexusSerializationContext():
             return ("nexus", context.endpoint, context.service, context.operation)
         case _:

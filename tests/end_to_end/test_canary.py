@@ -118,7 +118,8 @@ async def test_no_secret_is_found_in_what_is_kept(mine: Mine) -> None:
         "environment": {"variables": {"PASSWORD": f"{MARK}-environment"}},
     }
     mine.start("failing", "--watch", code=1, **words, outputs=["never-made"])
-    mine.start("cancelled", **words | {"command": f"sleep 60; echo {MARK}-command"})
+    words["command"] = f"sleep 60; echo {MARK}-command"
+    mine.start("cancelled", **words)
     assert mine.howdah("cancel", "cancelled").code == 0
 
     users = [f"{MARK}-command".encode(), f"{MARK}-environment".encode()]

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from howdah.steps import Step, activities_of, carries_out, seconds, trial
 from howdah.workers.payloads import data_converter
 
 READY = b"ready\n"
+MOST = 3
+"""Deaths, each of which takes as long as it takes the server to notice."""
 
 
 class Task(Data):
@@ -57,6 +60,7 @@ def _mark(task: Task) -> None:
 
 
 async def serve(address: str, queue: str) -> None:
+    trial.ACTING = replace(trial.ACTING, most=MOST)
     trial.AGAIN_IN = timedelta(seconds=0.1), timedelta(seconds=0.3)
     client = await Client.connect(address, data_converter=data_converter())
     async with Worker(client, task_queue=queue, activities=activities_of(Careless())):
