@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help pi test test-stack check bundle bench bench-full clean
+.PHONY: help pi test test-slow test-stack check bundle bench bench-full clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -21,6 +21,9 @@ test: $(VENV)/installed-dev  ## set everything up and run all checks and tests
 	$(BIN)/python -P -m pytest --numprocesses auto --dist loadfile $(PYTEST)
 
 check: test
+
+test-slow: $(VENV)/installed-dev  ## the tests that take long: whole scenarios, of which the others show the parts (some minutes)
+	$(BIN)/python -P -m pytest -m slow --numprocesses auto --dist loadfile $(PYTEST)
 
 test-stack: $(VENV)/installed-dev  ## bring the production stack up in containers of its own, kill what keeps it, look (5 minutes)
 	$(BIN)/python -P -m pytest tests/deploy/bring_up.py --numprocesses 0 --timeout 900

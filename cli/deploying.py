@@ -189,7 +189,6 @@ def reasons(found: SelfTested) -> str:
     named = "; ".join(f"{one.id} ({one.job_type}): {one.why}" for one in misfits[:MOST_NAMED])
     more = f"; and {len(misfits) - MOST_NAMED} more" if len(misfits) > MOST_NAMED else ""
     number = found.recorded.replayed + found.running.replayed
-    number = found.recorded.replayed + found.running.replayed
     return f"{len(misfits)} of {number} histories do not replay: {named}{more}".rstrip(".")
 
 

@@ -27,7 +27,8 @@ def _other_users(told: Protection) -> Finding:
         ok=True,
         warning=True,
         found="the embedded server asks nobody for a password: whoever has an account on this machine can look into "
-        "experiments and end them. None can run anything: workers refuse what does not bear your signature",
+        "experiments, end them, or have them run again as you wrote them. Nothing else is run: workers refuse what "
+        "does not bear your signature",
         hint="where that is too much, use a Temporal server with authentication: TEMPORAL_ADDRESS",
     )
 

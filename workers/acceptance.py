@@ -9,7 +9,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from howdah.errors import HowdahError
 from howdah.models.versions import SelfTested
-from howdah.names import DESK_ID, SLOTS_ID
+from howdah.names import DESK_ID, SELF_TEST, SELF_TEST_ID, SITE, SLOTS_ID
 from howdah.workers.builds import DEPLOYMENT
 from howdah.workers.deployments import workflow_queues
 from howdah.workers.passing import passes_gate
@@ -18,6 +18,9 @@ from howdah.workers.served_sites import TRIAL
 
 KNOWN = 60.0
 _LOOK_AGAIN = 0.1
+_OF_US = SELF_TEST_ID.partition("{build}")[0].format(deployment=DEPLOYMENT)
+_SELF_TESTS = f"WorkflowType = '{SELF_TEST}' AND WorkflowId STARTS_WITH '{_OF_US}'"
+_THEIR_JOBS = f"ParentWorkflowId STARTS_WITH '{_OF_US}' AND ({SITE} = '{TRIAL}' OR {SITE} IS NULL)"
 
 
 async def accept(client: Client, build: str) -> str | None:
@@ -34,6 +37,18 @@ async def accept(client: Client, build: str) -> str | None:
     except (HowdahError, RPCError) as error:
         return f"its trial could not be ended: {error}"
     return None
+
+
+async def end_abandoned(client: Client) -> None:
+    """End self-tests whose fleet was killed or ended in the midst of its trial. Raises: RPCError.
+
+    Nobody waits for them, and once a build is accepted the site of their jobs is not served: they could not even be
+    cancelled, and would keep a copy of their build for ever.
+    """
+    for which in (_SELF_TESTS, _THEIR_JOBS):
+        async for one in client.list_workflows(f"{which} AND ExecutionStatus = 'Running'"):
+            with suppress(RPCError):
+                await client.get_workflow_handle(one.id, run_id=one.run_id).terminate("its trial was cut off")
 
 
 async def _until_known(client: Client, build: str) -> None:

@@ -23,6 +23,7 @@ def main() -> None:
     folder = open_state_folder()
     try:
         asyncio.run(supervise(folder, say=_say, ready=lambda server: _answer({"state": READY})))
+        _answer({"message": "The embedded server was ended before it was ready.", "hint": "howdah up"})
     except AlreadyRunning:
         _answer({"state": RUNNING})
     except ConfigError as error:

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 EVERY = 30.0
 """Seconds between two counts: some questions for each state and each queue, none for each experiment."""
+A_SITE = 0.2
+"""Seconds longer that a count may take for each site, before a server is taken for away: some questions each."""
 AT_ONCE = 4
 PROJECTS = 50
 """So many of a site have series of their own, those with most slots."""
@@ -71,11 +73,12 @@ async def _keep_counting(census: "Census") -> None:
     complained = False
     while True:
         try:
-            await asyncio.wait_for(census.take(), EVERY)
+            await asyncio.wait_for(census.take(), census.patience)
         except Exception as error:  # a server that is away, or busy: nothing of this is worth ending for
             census.failed()
             if not complained:
-                log.warning("nothing can be counted at the server: %s: %s", type(error).__name__, error)
+                said = f"{type(error).__name__}: {str(error) or 'no answer in time'}"
+                log.warning("nothing can be counted at the server: %s", said)
             complained = True
         else:
             complained = False
@@ -90,6 +93,11 @@ class Census:
         self._sites: set[str] = set()
         self._slots_at: dict[str, SlotsTally] = {}
         self._few = asyncio.Semaphore(AT_ONCE)
+
+    @property
+    def patience(self) -> float:
+        """Seconds."""
+        return EVERY + A_SITE * len(self._sites)
 
     async def take(self) -> None:
         """Raises: RPCError and the like; what was counted before stays told then."""

@@ -35,6 +35,7 @@ def main() -> None:
     """Ends without unwinding the interpreter: the SDK's threads make that crash now and then, which hides our code."""
     told, code = _arguments(), 0
     answers = _keep_to_ourselves()
+    _give_back_the_path()
     try:
         folder = open_state_folder()
         observing.begin(fleet=folder, serves=told.site or told.bundle or "workflows")

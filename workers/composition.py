@@ -15,6 +15,7 @@ from howdah.activities.orphans import SiteJobs
 from howdah.activities.probes import Probes
 from howdah.activities.questions import SiteQuestions
 from howdah.activities.transports.shell import Shell
+from howdah.errors import ConfigError
 from howdah.models.sites import Site
 from howdah.models.slots import limits_of
 from howdah.names import WORKFLOW_QUEUE
@@ -49,8 +50,14 @@ class Queue:
 
 
 def workflow_queue() -> Queue:
-    """The job types, and the desks and slots of sites, which nobody starts as a job."""
+    """The job types, and the desks and slots of sites, which nobody starts as a job.
+
+    Raises: ConfigError where howdah's own entry points are not seen: whoever served without them would be given every
+    job, and begin none.
+    """
     types = [kind for kind in built_in(JobType).values() if kind.task_queue == WORKFLOW_QUEUE]
+    if not types:
+        raise ConfigError("The installation of howdah does not tell its job types.", hint="install howdah again")
     classes = dict.fromkeys([*(load(kind.workflow) for kind in types), SiteDesk, SiteSlots])
     return Queue(WORKFLOW_QUEUE, Tuning(slots=100, beat=minutes(1), grace=seconds(0)), workflows=tuple(classes))
 

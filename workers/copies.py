@@ -19,7 +19,7 @@ from howdah.workers.state import StateFolder, save
 PACKAGE = "howdah"
 _ATTEMPTS = 5
 _ACCEPTED = "accepted"
-_ABOUT = ("METADATA", "entry_points.txt")
+_ENTRY_POINTS = "entry_points.txt"
 """What says which job types, kinds of sites and storages this build brings."""
 
 
@@ -112,9 +112,10 @@ def _describe(beside: Path) -> None:
         return
     about = beside / f"{PACKAGE}-{here.version}.dist-info"
     about.mkdir()
-    for name in _ABOUT:
-        if text := here.read_text(name):
-            (about / name).write_text(text)
+    # Written and not copied: a checkout that was built in place has it under another name, and entry points of a
+    # distribution without a name are nobody's.
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {PACKAGE}\nVersion: {here.version}\n")
+    (about / _ENTRY_POINTS).write_text(here.read_text(_ENTRY_POINTS) or "")
 
 
 def _remove(path: Path) -> None:
@@ -122,8 +123,10 @@ def _remove(path: Path) -> None:
     if not path.exists():
         return
     if path.name.startswith("."):
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
         return
-    away = Path(tempfile.mkdtemp(dir=path.parent, prefix=".old.")) / path.name
-    path.rename(away)
-    shutil.rmtree(away.parent, ignore_errors=True)
+    away = Path(tempfile.mkdtemp(dir=path.parent, prefix=".old."))
+    try:
+        path.rename(away / path.name)
+    finally:
+        shutil.rmtree(away, ignore_errors=True)

@@ -44,6 +44,7 @@ class Crew:
         self._address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._builds = Builds(installed, accepted_build(folder), frozenset(kept_builds(folder)))
         self._refused: str | None = None
+        self._irremovable: set[str] = set()
         self._began = time.monotonic()
         self._served: dict[Served, str] = {}
         self._workers: dict[Served, KeptWorker] = {}
@@ -189,8 +190,14 @@ class Crew:
         return any(served.build == build and not task.done() for served, task in self._tasks.items())
 
     async def _drop(self, build: str) -> None:
+        try:
+            await asyncio.to_thread(remove_copy, self._folder, build)
+        except OSError as error:  # a full disk, for one: the next look tries again
+            if build not in self._irremovable:
+                self._say(f"the code of {build}, to which nothing is pinned, cannot be removed: {error}")
+            self._irremovable.add(build)
+            return
         self._say(f"nothing is pinned to {build} any more: its code is removed")
-        await asyncio.to_thread(remove_copy, self._folder, build)
         self._builds = replace(self._builds, kept=self._builds.kept - {build})
         self._folder.log(Served(Kind.WORKFLOWS, DEPLOYMENT, build).log).unlink(missing_ok=True)
         self._workers = {served: worker for served, worker in self._workers.items() if served.build != build}

@@ -11,6 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from howdah import names
 from howdah.models.desk import Report, SiteState
+from howdah.workers.refusing import NotSigned
 
 LOOK = 3.0
 """Seconds between two looks at a desk: how soon a pause holds. A look costs the server a millisecond or two."""
@@ -57,7 +58,11 @@ async def read_desk(client: Client, site: str) -> SiteState | None:
         raise
     if described.status not in _OPEN:
         return None
-    return readable(await described.memo_value(names.MEMO_DESK, default=None))
+    try:
+        memo = await described.memo_value(names.MEMO_DESK, default=None)
+    except NotSigned:  # somebody else's desk: no worker is to wait for it, and no list to end with it
+        return None
+    return readable(memo)
 
 
 def readable(memo: Any) -> SiteState | None:

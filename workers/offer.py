@@ -1,5 +1,6 @@
 """What a worker offers to do, from what it was asked to: nothing that was not named, once anything was."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,8 @@ from howdah.workers.tuning import WORKFLOWS
 
 LEAST = 2
 """One step that waits must not block all others; and the SDK keeps a slot for workflows that it remembers."""
+MOST = 1_000_000
+"""Ten gigabytes of waiting; the SDK has numbers of its own kind, which end somewhere."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,12 @@ def offer(
     with_sites = bool(sites or capabilities) or not (bundles or workflows)
     with_workflows = workflows if workflows is not None else not named
     chosen = [find_site(name, known) for name in dict.fromkeys(sites or known)] if with_sites else []
-    served = wanted(capabilities or None)
-    countable = [*([WORKFLOWS] if with_workflows else []), *(served if chosen else ()), *bundles]
+    served, wholes = wanted(capabilities or None), tuple(dict.fromkeys(bundles))
+    countable = [*([WORKFLOWS] if with_workflows else []), *(served if chosen else ()), *wholes]
     return Offer(
         sites=tuple(chosen),
         capabilities=served,
-        bundles=tuple(dict.fromkeys(bundles)),
+        bundles=wholes,
         workflows=with_workflows,
         slots=read_slots(slots, countable),
     )
@@ -68,10 +71,10 @@ def read_slots(words: Sequence[str], served: Collection[str]) -> dict[str, int]:
             raise ConfigError(
                 f"--slots {word}: this worker does not serve {name!r}.", hint=f"it serves: {', '.join(served)}"
             )
-        if not number.isdecimal() or int(number) < LEAST:
+        if not (re.fullmatch("[0-9]{1,7}", number) and LEAST <= int(number) <= MOST):
             raise ConfigError(
                 f"--slots {word}: {number!r} is no number of slots.",
-                hint=f"at least {LEAST}, such as: --slots {name}=8",
+                hint=f"from {LEAST} to {MOST}, such as: --slots {name}=8",
             )
         slots[name] = int(number)
     return slots

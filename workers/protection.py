@@ -1,7 +1,9 @@
 """What stands before a client's values: a signature on the embedded server, a seal wherever there are keys."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from temporalio.api.common.v1 import Payload
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
 from temporalio.client import Client, Interceptor
@@ -39,7 +41,8 @@ def protect_embedded(client: Client, folder: StateFolder) -> Client:
     if signing is None:
         return protect_other(client)
     signer, older = Signer(signing.key), Older(client, signing.made)
-    codec = Signing(signer, older.is_older, within=_sealing(client, keyring) if keyring else None)
+    within = _sealing(client.namespace, keyring) if keyring else _LaterSealing(client.namespace)
+    codec = Signing(signer, older.is_older, within=within)
     countersigning = Countersigning(
         Countersign(signer, signing.made), namespace=client.namespace, is_old_run=older.is_older_run
     )
@@ -49,7 +52,8 @@ def protect_embedded(client: Client, folder: StateFolder) -> Client:
 def protect_other(client: Client) -> Client:
     """Sealing, if there are keys. Who may do what is the business of such a server. Raises: ConfigError."""
     keyring = load_keyring()
-    return _with(client, protecting(_sealing(client, keyring), sealed=True)) if keyring else client
+    codec = _sealing(client.namespace, keyring) if keyring else _LaterSealing(client.namespace)
+    return _with(client, protecting(codec, sealed=keyring is not None))
 
 
 def protection_of(client: Client) -> Protection:
@@ -102,10 +106,26 @@ def _signer(client: Client) -> Signer | None:
     return codec.signer if isinstance(codec, Signing) else None
 
 
-def _sealing(client: Client, keyring: Keyring) -> PayloadCodec:
+def _sealing(namespace: str, keyring: Keyring) -> PayloadCodec:
     from howdah.workers.sealing import Sealing  # 30 ms, for those who have keys
 
-    return Sealing(keyring, client.namespace)
+    return Sealing(keyring, namespace)
+
+
+class _LaterSealing(PayloadCodec):
+    """Of who began before there was a key: the first sealed value that comes in makes it look for one."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._sealing: PayloadCodec | None = None
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return await self._sealing.encode(payloads) if self._sealing else list(payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        if self._sealing is None and any(is_sealed(payload) for payload in payloads) and (keyring := load_keyring()):
+            self._sealing = _sealing(self._namespace, keyring)
+        return await self._sealing.decode(payloads) if self._sealing else list(payloads)
 
 
 def _with(client: Client, converter: DataConverter, *more: Interceptor) -> Client:

@@ -17,14 +17,15 @@ _BYTES = 32
 
 
 class SigningKey(Record):
-    """`made` in seconds since 1970: what the server was given before bears no signature."""
+    """`made` in seconds since 1970: what the server was given before bears no signature. 0: there was nothing before,
+    so that no clock and no stranger in the server's place can make anything pass for older."""
 
     secret: str = Field(repr=False, min_length=2 * _BYTES, max_length=2 * _BYTES, pattern="[0-9a-f]+")
     made: float
 
     @classmethod
-    def new(cls) -> Self:
-        return cls(secret=secrets.token_hex(_BYTES), made=time.time())
+    def new(cls, *, made: float) -> Self:
+        return cls(secret=secrets.token_hex(_BYTES), made=made)
 
     @property
     def key(self) -> bytes:
@@ -43,7 +44,8 @@ def make_signing_key(folder: StateFolder) -> None:
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w") as file:
-            file.write(SigningKey.new().model_dump_json())
+            made = time.time() if folder.database.exists() else 0
+            file.write(SigningKey.new(made=made).model_dump_json())
             file.flush()
             os.fsync(file.fileno())  # experiments that it signs outlive a loss of power, and so must it
         with suppress(FileExistsError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -9,18 +10,25 @@ from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from howdah.workers.acceptance import accept
+from howdah.workers.acceptance import accept, end_abandoned
 from howdah.workers.deployments import delete_version, list_deployments, on_version
 from howdah.workers.word import Word
 
 LOOK, LOOK_RARELY = 1.0, 60.0
 """Seconds between two looks at what is pinned: while there is more than one build, and otherwise."""
+LOOKS = 5
+"""A build is needed if any of the last looks, so many, found something pinned to it: what begins is found some moments
+later, on a laden machine seconds, and code that was removed too early is gone."""
 AGAIN, AGAIN_AT_LEAST = 10.0, 600.0
 """Seconds until a build that did not pass tries again, twice as many each time: a laden machine may be the reason."""
 
 
 async def attend(client: Client, build: str, *, trial: bool, tell: Callable[[Word], None]) -> None:
     """Until cancelled. With `trial` this build becomes the current one if it passes."""
+    try:
+        await end_abandoned(client)
+    except RPCError as error:
+        _say(f"cannot look for trials that were cut off: {error.message}")
     pause = AGAIN
     while trial and (why := await accept(client, build)) is not None:
         _say(f"{build} is not accepted: {why}")
@@ -32,18 +40,16 @@ async def attend(client: Client, build: str, *, trial: bool, tell: Callable[[Wor
 
 
 async def _tell_what_is_pinned(client: Client, tell: Callable[[Word], None]) -> None:
-    """A workflow that has just begun is found some moments later: what one of two looks has found is told."""
-    last: frozenset[str] | None = None
+    looks: deque[frozenset[str]] = deque(maxlen=LOOKS)
     while True:
         pause = LOOK
         try:
-            now = await pinned(client)
-            if last is not None:
-                told = now | last
+            looks.append(await pinned(client))
+            if len(looks) == LOOKS:
+                told = frozenset().union(*looks)
                 tell(Word(pinned=tuple(sorted(told))))
                 await _forget(client, keep=told)
                 pause = LOOK if len(told) > 1 else LOOK_RARELY
-            last = now
         except RPCError as error:
             _say(f"cannot tell what is pinned: {error.message}")
         await asyncio.sleep(pause)

@@ -30,10 +30,13 @@ async def new(view: View, last: Last = False) -> ExitCode:
     from howdah.workers.keys import add_key, keys_file, new_key
 
     key, path = new_key(), keys_file()
+    is_first = not path.exists()
     add_key(path, key, last=last)
     does = "opens" if last else "seals from now on"
     view.show(Said(message=f"key {key.id} {does}; it is in {path}"))
     view.say("every worker and client needs this file; who loses it loses what it has sealed")
+    if is_first:
+        view.say("start workers that run anew, so that they seal all that they say: howdah down; howdah up")
     return ExitCode.DONE
 
 

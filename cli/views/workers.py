@@ -1,8 +1,10 @@
 """Who serves what, and what nobody does."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -13,24 +15,55 @@ from howdah.models.answers import WorkerRow
 from howdah.models.unserved import unserved_text
 
 NONE = "No workers. Start the embedded ones: howdah up --detach; or one: howdah worker start --site SITE"
-COLUMNS = ("host", "pid", "serves", "capabilities", "version", "status", "busy", "cpu", "memory", "seen")
+COLUMNS: tuple[str, ...] = (
+    "host",
+    "pid",
+    "serves",
+    "capabilities",
+    "version",
+    "status",
+    "busy",
+    "cpu",
+    "memory",
+    "seen",
+)
+LEAVES_FIRST = ("memory", "cpu", "seen", "busy", "version")
+"""Columns that are left out where there is no room for all; `--json` has them."""
+FOLDS = "capabilities"
+FOLDED = max(map(cell_len, (FOLDS, *CAPABILITIES)))
+GAP = 2
 COLOURS = {"stopping": "yellow", "frozen": "red", "lost": "red"}
 
 
 def workers_page(answer: Workers, now: datetime) -> RenderableType:
-    parts: list[RenderableType] = [_table(answer, now) if answer.workers else Text(NONE)]
+    parts: list[RenderableType] = [WorkerTable(answer.workers, now) if answer.workers else Text(NONE)]
     if lines := unserved_text(answer.unserved):
         parts += [Text(), Text("Not served:"), *(Text(f"  {line}", style="yellow") for line in lines)]
     return Group(*parts)
 
 
-def _table(answer: Workers, now: datetime) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
-    for index, column in enumerate(COLUMNS):
-        table.add_column(column, no_wrap=index < 2, overflow="fold")
-    for row in answer.workers:
-        table.add_row(*_cells(row, now))
-    return table
+class WorkerTable:
+    """A line each, as many columns as the terminal has room for."""
+
+    def __init__(self, workers: Sequence[WorkerRow], now: datetime) -> None:
+        self._rows = [dict(zip(COLUMNS, _cells(row, now), strict=True)) for row in workers]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="dim")
+        shown = self._shown(options.max_width)
+        for name in shown:
+            table.add_column(name, no_wrap=name != FOLDS, overflow="fold")
+        for row in self._rows:
+            table.add_row(*(row[name] for name in shown))
+        yield table
+
+    def _shown(self, room: int) -> list[str]:
+        least = {name: max(map(cell_len, (name, *(str(row[name]) for row in self._rows)))) for name in COLUMNS}
+        least[FOLDS] = min(least[FOLDS], FOLDED)
+        for name in LEAVES_FIRST:
+            if sum(least.values()) + GAP * (len(least) - 1) > room:
+                del least[name]
+        return list(least)
 
 
 def _cells(row: WorkerRow, now: datetime) -> list[str | Text]:

@@ -26,7 +26,7 @@ from benchmarks.sampling import LoginLog, Sample
 from benchmarks.steptimes import JobTimes, StepTimes, job_times
 from benchmarks.waterfall import SBATCH, SESSION, SLURM, Fall, fall
 
-HISTORY = Path(__file__).parents[1] / "histories" / "hpc-0.2.0-succeeds.json"
+HISTORY = Path(__file__).parents[2] / "src/howdah/histories/hpc-0.2.0-succeeds.json"
 MET = Figure("met", 1.0, "s", 1.0)
 MISSED = Figure("missed", 1.1, "s", 1.0)
 TOLD = Figure("told", 7.0, "s")

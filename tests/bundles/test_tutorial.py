@@ -25,6 +25,7 @@ def _modules() -> list[Path]:
     return list((EXAMPLE / "howdah_converge").glob("*.py"))
 
 
+@pytest.mark.slow
 def test_its_commands_end_with_the_bundle_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project, target = tmp_path / "project", tmp_path / "installed"
     for name, text in FILES.items():

@@ -105,4 +105,4 @@ def test_a_site_that_was_taken_out_of_the_configuration_keeps_its_experiments(ho
 def test_who_has_no_worker_is_shown_without_waiting_for_one(howdah: Howdah, crowd: Crowd) -> None:
     told = howdah("show", crowd.ids[0])
     assert told.code == ExitCode.DONE
-    assert "no worker answers for workflows" in told.out
+    assert "no worker serves" in told.out

@@ -31,8 +31,8 @@ RUNS = WorkerRow(
 )
 
 
-def lines(answer: Workers) -> list[list[str]]:
-    console = Console(width=200, record=True, color_system=None)
+def lines(answer: Workers, *, width: int = 200) -> list[list[str]]:
+    console = Console(width=width, color_system=None)
     with console.capture() as printed:
         console.print(workers_page(answer, NOW))
     return [line.split() for line in printed.get().splitlines()]
@@ -50,6 +50,18 @@ def test_a_worker_of_all_capabilities_and_one_of_a_bundle_say_so_briefly() -> No
     [_, first, second] = lines(Workers(workers=(whole, bundle)))
     assert first[2:4] == ["bigred", "all"]
     assert second[2:4] == ["bundle", "microscopy"]
+
+
+def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_word() -> None:
+    whole = RUNS.model_copy(update={"capabilities": CAPABILITIES, "slots_available": 10_267})
+    part = RUNS.model_copy(update={"capabilities": CAPABILITIES[:2]})
+    [head, row] = lines(Workers(workers=(whole,)), width=75)
+    assert head == ["host", "pid", "serves", "capabilities", "version", "status", "busy"]
+    assert row == ["login1", "7", "bigred", "all", "0.2.0-1f0c9a3e", "running", "3", "of", "10270"]
+    [head, row, folded] = lines(Workers(workers=(part,)), width=45)
+    assert head == ["host", "pid", "serves", "capabilities", "status"]
+    assert row == ["login1", "7", "bigred", "control,", "running"]
+    assert folded == ["submission"]
 
 
 def test_what_nobody_serves_stands_below() -> None:

@@ -96,4 +96,5 @@ class PrivateDocker:
             if asked.returncode == 0:
                 return
             time.sleep(0.1)
-        raise RuntimeError(f"dockerd did not start; see {self.folder / 'dockerd.log'}.")
+        last = (self.folder / "dockerd.log").read_text(errors="replace").splitlines()[-3:]
+        raise RuntimeError("\n".join(["dockerd did not start. The last it said:", *last]))

@@ -104,6 +104,21 @@ def test_every_variable_has_a_default_and_is_documented() -> None:
     assert {name for name in re.findall(r"\$\{(\w+):-", text) if f"`{name}`" not in documented} == set()
 
 
+def test_only_what_makes_our_image_may_have_to_get_it() -> None:
+    """Nobody offers it: who asked a registry for it would be refused, or be given somebody else's."""
+    ours = [service for service in SERVICES.values() if service["image"].startswith("howdah:")]
+    assert len([service for service in ours if "build" in service]) == 1
+    assert all("build" in service or service["pull_policy"] == "never" for service in ours)
+
+
+def test_nothing_is_mounted_over_what_an_official_image_has_there() -> None:
+    """A server and a Web UI that are configured by templates in their images, and do not write them anew."""
+    configured = {"temporal": "/etc/temporal/config", "ui": "/home/ui-server"}
+    for name, folder in configured.items():
+        over = [*SERVICES[name]["tmpfs"], *SERVICES[name].get("volumes", ())]
+        assert not [mounted for mounted in over if folder in mounted]
+
+
 def test_images_are_named_with_a_version() -> None:
     for service in SERVICES.values():
         tag = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", service["image"]).rpartition(":")[2]

@@ -104,6 +104,7 @@ def mine(tmp_path: Path) -> Iterator[Mine]:
     assert mine.howdah("down").code == 0
 
 
+@pytest.mark.slow
 async def test_no_secret_is_found_in_what_is_kept(mine: Mine) -> None:
     """Without a key what the user wrote is legible, and nothing else. With one that is not, either."""
     mine.start("plain", "--watch", command="echo fine")

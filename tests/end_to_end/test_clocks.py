@@ -12,7 +12,7 @@ from howdah.testing.small_disk import SmallDisk
 from tests.conftest import skip_without_cluster
 from tests.end_to_end.conftest import Lab
 
-pytestmark = [pytest.mark.slurm, pytest.mark.sshd]
+pytestmark = [pytest.mark.slurm, pytest.mark.sshd, pytest.mark.slow]
 HOUR = 3600
 
 

@@ -19,7 +19,7 @@ from howdah.testing.processes import processes_holding
 from howdah.testing.site_faults import site_side
 from tests.conftest import skip_without_cluster
 
-pytestmark = [pytest.mark.slurm, pytest.mark.sshd]
+pytestmark = [pytest.mark.slurm, pytest.mark.sshd, pytest.mark.slow]
 JOBS = 5
 
 

@@ -12,7 +12,7 @@ from howdah.testing.endings_trial import Verdict, judged
 from howdah.testing.endings_worlds import WORLDS
 from howdah.testing.slurm import PrivateSlurm
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 FAST: dict[str, tuple[Ending, ...]] = {
     "with accounting": CORNERS + QUICK,

@@ -18,7 +18,7 @@ from howdah.testing.scheduler_contract import Bench, Ledger
 from tests.schedulers.conftest import StartSlurm, slurm_bench
 from tests.schedulers.sessions import die_after, program
 
-DEATHS = 24
+DEATHS = 12
 
 
 async def submitted_at_last(bench: Bench, attempt: Attempt) -> None:
@@ -36,8 +36,8 @@ async def survive_deaths(bench: Bench, ledger: Ledger, longest: float) -> list[A
     for number, attempt in enumerate(attempts):
         await die_after(bench.scheduler.submit(attempt).script, bench.site.prelude, longest * number / DEATHS)
         await submitted_at_last(bench, attempt)
-    for attempt in attempts:
-        assert (await bench.end(attempt)).state is BatchState.COMPLETED
+    ends = await asyncio.gather(*(bench.end(attempt) for attempt in attempts))
+    assert {end.state for end in ends} == {BatchState.COMPLETED}
     assert Counter(await ledger.keys()) == Counter(attempt.key for attempt in attempts)
     return attempts
 

@@ -19,7 +19,7 @@ from tests.staging.mortal import MortalTransport
 
 SIZES = replace(SMALL, block=64 << 10, lanes=3, lanes_from=500_000)
 SIZE = 3_000_000
-DEATHS = 4
+DEATHS = 3
 LOST = 1_300_000
 """Bytes that two lanes lose at most: a block each, and what pipes hold."""
 PLENTY = 1 << 40
@@ -44,7 +44,7 @@ async def test_a_try_that_dies_leaves_little_to_send_again(
     deep_house: tuple[House, Cache | None], source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house, cache = deep_house
-    data = os.urandom(4 * SIZE)
+    data = os.urandom(3 * SIZE)
     (house.base / "large").write_bytes(data)
     if source == "read in order":
         monkeypatch.setattr("howdah.activities.staging.filling.path_of", _nowhere)

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from howdah.errors import ConfigError
 from howdah.models.sites import ForkSite
 from howdah.names import WORKFLOW_QUEUE
 from howdah.steps import batch
@@ -29,3 +32,9 @@ def test_the_queue_of_workflows_holds_the_built_in_job_types() -> None:
     queue = workflow_queue()
     assert queue.name == WORKFLOW_QUEUE
     assert HpcJob in queue.workflows
+
+
+def test_whoever_does_not_see_the_built_in_job_types_takes_no_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("howdah.workers.composition.built_in", lambda kind: {})
+    with pytest.raises(ConfigError, match="job types"):
+        workflow_queue()

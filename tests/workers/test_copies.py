@@ -1,5 +1,6 @@
 """Copies of the code, one for each build."""
 
+from importlib.metadata import Distribution
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,19 @@ def test_the_entry_points_of_a_build_are_kept_with_it(package: Path, state: Stat
     assert "howdah.job_types" in about[0].read_text()
 
 
+def test_entry_points_stay_those_of_howdah_where_it_was_built_in_place(
+    package: Path, state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = package.parent / "howdah.egg-info"
+    built.mkdir()
+    (built / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: howdah\nVersion: 0.2.0\n")
+    (built / "entry_points.txt").write_text("[howdah.job_types]\nhpc = howdah.builtin:hpc\n")
+    monkeypatch.setattr(copies, "distribution", lambda name: Distribution.at(built))
+    copied = Distribution.at(*code_of(state, keep_copy(state)).glob("howdah-*.dist-info"))
+    assert (copied.name, copied.version) == ("howdah", "0.2.0")
+    assert [point.dist.name for point in copied.entry_points if point.dist] == ["howdah"]
+
+
 def test_a_copy_that_somebody_touched_is_made_anew(package: Path, state: StateFolder) -> None:
     build = keep_copy(state)
     copied = code_of(state, build) / PACKAGE / "workflows" / "job.py"
@@ -72,6 +86,7 @@ def test_what_a_killed_supervisor_left_half_made_is_no_build_and_is_removed(pack
     half = state.versions / ".new.x1" / PACKAGE
     half.mkdir(parents=True)
     (state.versions / "0.2.0-12345678").mkdir()
+    (state.versions / ".accepted.x1").touch()
     accept_build(state, build)
     assert kept_builds(state) == [build]
     assert sorted(path.name for path in state.versions.iterdir()) == [build, "accepted"]

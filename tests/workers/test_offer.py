@@ -49,7 +49,19 @@ def test_slots_are_numbers_of_what_is_served() -> None:
     assert offer(KNOWN, slots=["workflows=40"]).slots == {"workflows": 40}
 
 
-@pytest.mark.parametrize("word", ["control=8", "staging", "staging=", "staging=many", "staging=1", "staging=-3"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "control=8",
+        "staging",
+        "staging=",
+        "staging=many",
+        "staging=1",
+        "staging=-3",
+        "staging=1000001",
+        f"staging={10**23}",
+    ],
+)
 def test_slots_of_what_is_not_served_or_that_are_no_number_are_refused(word: str) -> None:
     with pytest.raises(ConfigError, match="--slots"):
         read_slots([word], ["staging"])

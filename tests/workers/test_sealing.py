@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from howdah.errors import ConfigError, UnknownName
-from howdah.workers.keys import Keyring, add_key, load_keyring, new_key, read_keys, use_key
+from howdah.workers.keys import Keyring, add_key, keys_file, load_keyring, new_key, read_keys, use_key
 from howdah.workers.payloads import data_converter
 from howdah.workers.protection import protect_embedded, protect_other, protection_of, refuse_unreadable
 from howdah.workers.sealed import CannotUnseal, is_sealed
@@ -225,3 +225,26 @@ async def test_a_worker_without_the_key_stands_aside_and_nothing_fails(
     async with working(client, queue):
         await handle.signal("end", "well")
         assert await handle.result() == "word"
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+async def test_workers_from_before_the_first_key_go_on_and_seal_from_then_on(
+    temporal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded: bool
+) -> None:
+    """A key is made while experiments run: what begins then must not wait until somebody starts the workers anew."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("HOWDAH_KEYS", raising=False)
+    plain = await Client.connect(temporal, data_converter=data_converter())
+    make_signing_key(StateFolder(tmp_path))
+
+    def protected() -> Client:
+        return protect_embedded(plain, StateFolder(tmp_path)) if embedded else protect_other(plain)
+
+    queue, word = uuid4().hex, SECRET.decode()
+    async with working(protected(), queue):
+        add_key(keys_file(), new_key())
+        handle = await protected().start_workflow("sealed", word, id=queue, task_queue=queue)
+        await handle.signal("end", "well")
+        assert await handle.result() == word
+    for event in (await handle.fetch_history()).events:
+        assert SECRET not in event.SerializeToString()

@@ -1,23 +1,27 @@
 """What bears our signature is taken, what does not is not, and what began before there was a key goes on."""
 
 import stat
-import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from temporalio.api.common.v1 import Payload
+from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.converter import ActivitySerializationContext, SerializationContext, WorkflowSerializationContext
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Replayer, Worker
 
+from howdah import names
 from howdah.errors import ConfigError
+from howdah.models.desk import SiteState
 from howdah.workers.countersigning import FRESH, Countersign, start_of, update_of
+from howdah.workers.desk import begin_desk, read_desk
 from howdah.workers.payloads import data_converter
 from howdah.workers.protection import examiners, protect_embedded, protection_of
 from howdah.workers.refusing import NotSigned
@@ -169,7 +173,9 @@ async def working(client: Client, queue: str) -> AsyncIterator[None]:
         yield
 
 
-async def ours(temporal: str, folder: Path) -> Client:
+async def ours(temporal: str, folder: Path, *, upgraded: bool = False) -> Client:
+    if upgraded:
+        StateFolder(folder).database.touch()
     make_signing_key(StateFolder(folder))
     return protect_embedded(await theirs(temporal), StateFolder(folder))
 
@@ -213,6 +219,28 @@ async def _until_fresh(client: Client, workflow: str) -> None:
             return
 
 
+async def test_a_workflow_that_is_reset_goes_on_long_after_it_began(temporal: str, tmp_path: Path) -> None:
+    """As from the Web UI. What was said to it is said again to the new run."""
+    client, queue = await ours(temporal, tmp_path), uuid4().hex
+    async with working(client, queue):
+        handle = await client.start_workflow("asked", True, id=queue, task_queue=queue)
+        await handle.signal("note", "a word")
+        await handle.execute_update("end", result_type=bool)
+        assert await handle.result() == ["hello you", "tack", "a word"]
+        events = (await handle.fetch_history()).events
+        first = next(event.event_id for event in events if event.HasField("workflow_task_completed_event_attributes"))
+        request = ResetWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=queue),
+            workflow_task_finish_event_id=first,
+            request_id=queue,
+        )
+        await client.workflow_service.reset_workflow_execution(request)
+        again = client.get_workflow_handle(queue)
+        assert await again.result() == ["hello you", "tack", "a word"]
+        assert (await again.fetch_history()).events[0].event_time == events[0].event_time  # what its start is good for
+
+
 async def test_nobody_else_is_heard_and_the_workflow_goes_on(temporal: str, tmp_path: Path) -> None:
     client, stranger, queue = await ours(temporal, tmp_path), await theirs(temporal), uuid4().hex
     async with working(client, queue):
@@ -247,7 +275,7 @@ async def test_what_began_before_there_was_a_key_goes_on_and_ends(temporal: str,
         await handle.signal("note", "from before")
         while not await handle.query("words", result_type=list[str]):
             pass
-    client = await ours(temporal, tmp_path)
+    client = await ours(temporal, tmp_path, upgraded=True)
     async with working(client, queue):
         mine = client.get_workflow_handle(queue)
         await mine.execute_update("end", result_type=bool)
@@ -260,12 +288,24 @@ async def test_an_old_name_does_not_open_the_door_to_a_new_run(temporal: str, tm
         await stranger.start_workflow("asked", True, id=queue, task_queue=queue)
         await stranger.get_workflow_handle(queue).execute_update("end", result_type=bool)
         await stranger.get_workflow_handle(queue).result()
-    client = await ours(temporal, tmp_path)
+    client = await ours(temporal, tmp_path, upgraded=True)
     assert await client.get_workflow_handle(queue).result() == ["hello you", "tack"]  # still legible for us
     async with working(client, queue):
         with pytest.raises(WorkflowFailureError) as failed:
             await stranger.execute_workflow("asked", True, id=queue, task_queue=queue)
     assert refused(failed.value.cause)
+
+
+async def test_what_the_desk_of_somebody_else_says_is_not_heard_and_is_no_error(temporal: str, tmp_path: Path) -> None:
+    """Else no worker would begin with the site, and no list of experiments be shown, as long as it is open."""
+    client, stranger, site = await ours(temporal, tmp_path), await theirs(temporal), uuid4().hex
+    await begin_desk(client, SiteState(site=site))
+    mine = client.get_workflow_handle(names.DESK_ID.format(site=site))
+    assert await read_desk(client, site) == SiteState(site=site)
+    await mine.terminate()
+    await begin_desk(stranger, SiteState(site=site))
+    assert await read_desk(client, site) is None
+    await mine.terminate()
 
 
 def test_without_a_key_of_the_server_nothing_is_signed(tmp_path: Path) -> None:
@@ -274,6 +314,23 @@ def test_without_a_key_of_the_server_nothing_is_signed(tmp_path: Path) -> None:
 
 
 def test_a_key_does_not_show_its_secret() -> None:
-    key = SigningKey.new()
+    key = SigningKey.new(made=0)
     assert key.secret not in repr(key)
-    assert key.made <= time.time()
+
+
+def test_where_there_was_nothing_before_the_key_nothing_is_older(tmp_path: Path) -> None:
+    """Else whoever takes the place of a server that died could say so of what he made up."""
+    make_signing_key(StateFolder(tmp_path))
+    key = read_signing_key(StateFolder(tmp_path))
+    assert key is not None
+    assert not Countersign(SIGNER, key.made).is_older(datetime.fromtimestamp(0, UTC))
+
+
+def test_what_an_earlier_release_was_given_is_older_than_the_key(tmp_path: Path) -> None:
+    before = datetime.now(UTC)
+    StateFolder(tmp_path).database.touch()
+    make_signing_key(StateFolder(tmp_path))
+    key = read_signing_key(StateFolder(tmp_path))
+    assert key is not None
+    assert Countersign(SIGNER, key.made).is_older(before)
+    assert not Countersign(SIGNER, key.made).is_older(datetime.now(UTC))
