@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from howdah.models.data import Data
-from howdah.steps import Step, activities_of, carries_out, seconds, trial
+from howdah.steps import Step, activities_of, carries_out, deaths, seconds, trial
 from howdah.workers.payloads import data_converter
 
 READY = b"ready\n"
@@ -60,7 +60,7 @@ def _mark(task: Task) -> None:
 
 
 async def serve(address: str, queue: str) -> None:
-    trial.ACTING = replace(trial.ACTING, most=MOST)
+    deaths.ACTING = replace(deaths.ACTING, most=MOST)
     trial.AGAIN_IN = timedelta(seconds=0.1), timedelta(seconds=0.3)
     client = await Client.connect(address, data_converter=data_converter())
     async with Worker(client, task_queue=queue, activities=activities_of(Careless())):

@@ -11,7 +11,8 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from howdah.models.causes import FailureCause
 from howdah.models.progress import Failure
-from howdah.steps.deaths import ACTING, WATCHING, Patience, Tries, Verdict, Witness, some_luck, told, verdict
+from howdah.steps import deaths
+from howdah.steps.deaths import Patience, Tries, Verdict, Witness, some_luck, told, verdict
 
 AGAIN_IN = timedelta(seconds=10), timedelta(seconds=20)
 """When a suspect that has to wait for another one comes back."""
@@ -60,7 +61,7 @@ def on_trial(step: str, *, watches: bool) -> Iterator[Trial | None]:
         yield None
         return
     task = (info.workflow_run_id, info.activity_id)
-    patience = WATCHING if watches else ACTING
+    patience = deaths.WATCHING if watches else deaths.ACTING
     trial = Trial(info.attempt, _judged(step, task, patience), patience, monotonic())
     _witness.begins(task, info.attempt, suspect=trial.died >= patience.suspect and patience.alone)
     try:
