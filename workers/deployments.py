@@ -14,18 +14,17 @@ from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DeleteWorkerDeploymentVersionRequest,
     DescribeTaskQueueRequest,
-    DescribeWorkerDeploymentRequest,
     DescribeWorkerDeploymentVersionRequest,
     ListWorkerDeploymentsRequest,
 )
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 from howdah import names
 from howdah.models.versions import Version, VersionStatus, release_of
 from howdah.plugins import JobType
 from howdah.plugins import names as installed
 from howdah.workers.listing import heartbeats, is_fresh, silent
+from howdah.workers.promoting import described
 
 NO_EXPERIMENTS = (names.SITE_DESK, names.SITE_SLOTS, names.SELF_TEST)
 """What runs on a version and is nobody's experiment."""
@@ -54,7 +53,7 @@ async def list_deployments(client: Client) -> list[str]:
 
 async def list_versions(client: Client, deployment: str) -> list[Version]:
     """The newest first; none when there is no such deployment."""
-    info = await _described(client, deployment)
+    info = await described(client, deployment)
     if info is None:
         return []
     pollers = Pollers(client)
@@ -158,18 +157,6 @@ def status_of(build: str, said: WorkerDeploymentVersionStatus.ValueType, routing
     if build == routing.ramping_deployment_version.build_id:
         return VersionStatus.RAMPING
     return _STATUS.get(said, VersionStatus.INACTIVE)
-
-
-async def _described(client: Client, deployment: str) -> WorkerDeploymentInfo | None:
-    try:
-        told = await client.workflow_service.describe_worker_deployment(
-            DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=deployment)
-        )
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return None
-        raise
-    return told.worker_deployment_info
 
 
 async def _version(

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from temporalio.api.deployment.v1 import WorkerDeploymentInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeWorkerDeploymentRequest,
     SetWorkerDeploymentCurrentVersionRequest,
@@ -15,6 +16,12 @@ _LOOK_AGAIN = 0.1
 
 async def current_build(client: Client, deployment: str) -> str | None:
     """The build that new workflows begin on; None when there is none yet, and nothing can begin."""
+    known = await described(client, deployment)
+    return (known and known.routing_config.current_deployment_version.build_id) or None
+
+
+async def described(client: Client, deployment: str) -> WorkerDeploymentInfo | None:
+    """None: no worker of it has ever polled."""
     try:
         told = await client.workflow_service.describe_worker_deployment(
             DescribeWorkerDeploymentRequest(namespace=client.namespace, deployment_name=deployment)
@@ -23,7 +30,7 @@ async def current_build(client: Client, deployment: str) -> str | None:
         if error.status is RPCStatusCode.NOT_FOUND:
             return None
         raise
-    return told.worker_deployment_info.routing_config.current_deployment_version.build_id or None
+    return told.worker_deployment_info
 
 
 async def make_current(client: Client, deployment: str, build: str) -> None:
