@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from howdah.activities.staging import stage_in
+from howdah.activities.staging.scripts import parts
 from howdah.activities.transports.shell import Shell
 from howdah.models.job import Staged
 from tests.staging.house import SMALL, House, silent
@@ -44,3 +45,17 @@ async def test_an_input_that_the_job_has_changed_is_left_as_it_is(house: House, 
     (house.folder / "input").write_text("used up")
     await stage_in(shell, house.attempt(["input"]), tell=silent, sizes=SMALL)
     assert (house.folder / "input").read_text() == "used up"
+
+
+async def test_what_a_frozen_try_writes_when_it_wakes_does_not_reach_what_another_has_taken_over(
+    house: House, shell: Shell
+) -> None:
+    part = house.folder / ".howdah" / "incoming" / "x.part"
+    part.parent.mkdir()
+    part.write_bytes(b"half of it")
+    with part.open("r+b") as frozen:
+        sums = await shell.run(parts.block_sums(house.attempt(), ".howdah/incoming/x.part", 4), within=30)
+        frozen.write(b"something")
+    assert len(sums.out.split()) == 3
+    assert part.read_bytes() == b"half of it"
+    assert [path.name for path in part.parent.iterdir()] == ["x.part"]

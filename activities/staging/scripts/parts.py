@@ -45,9 +45,14 @@ def block_sums(attempt: Attempt, part: str, block: int) -> str:
     """Out goes the SHA-256 of each block of what an earlier try left, a line each; nothing if there is none.
 
     Without sums nothing of it stays: whoever hears of none takes the part for new, and leaves out zeros.
+
+    The part is another file from now on. The try that began it may only be frozen: what it still writes, perhaps when
+    the file has its name and its job, goes into the old one, which nobody sees any more.
     """
     return f"""{enter(attempt)}
 [ -f {part} ] && [ ! -L {part} ] || exit 0
+cp --reflink=auto --sparse=auto {part} {part}.copy && mv -f {part}.copy {part} || rm -f {part} {part}.copy
+[ -f {part} ] || exit 0
 SHELL=/bin/sh; export SHELL
 sums=$(split -b {block} --filter={shlex.quote(BLOCK_SUMS)} {part} | cut -c 1-64)
 if [ -z "$sums" ]; then rm -f {part}; fi
