@@ -75,6 +75,7 @@ class End(asyncio.Protocol):
         for end in (self, other):
             if not end._lost and end._transport:
                 end._transport.resume_reading()
+            end._deliver()  # Python 3.11.2 reads on although it was told to pause as the connection was made
 
     def data_received(self, data: bytes) -> None:
         while data and not self._dead:
