@@ -20,6 +20,7 @@ from temporalio.worker import Worker
 
 from howdah import steps
 from howdah.models.causes import FailureCause
+from howdah.steps import trial
 from howdah.steps.deaths import ACTING, WATCHING, Tries, Verdict, Witness, verdict
 from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import CONTRACT, workflow_runner
@@ -74,6 +75,21 @@ async def test_tries_of_a_release_that_told_nothing_stop_no_step() -> None:
         await environment.run(Careless().risk, Task(name="a", marks="/dev/null", queue="q"))
     assert not caught.value.non_retryable
     assert beats == [(None, Tries(forgiven=398))]
+
+
+async def test_a_suspect_that_goes_on_waiting_does_not_keep_the_others_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "ALONE", 0.01)
+    monkeypatch.setattr(trial, "_witness", Witness())
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=3, heartbeat_details=[None, {"forgiven": 0}])
+
+    async def waits() -> None:
+        with trial.on_trial("test", watches=False):
+            assert trial._witness.busy
+            while trial._witness.busy:  # noqa: ASYNC110  # the end of the test bounds it
+                await asyncio.sleep(0.005)
+
+    await asyncio.wait_for(environment.run(waits), 10)
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """One try of a step, as one of several: who has died too often is not tried again."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from howdah.models.progress import Failure
 from howdah.steps import deaths
 from howdah.steps.deaths import Patience, Tries, Verdict, Witness, some_luck, told, verdict
 
-AGAIN_IN = timedelta(seconds=10), timedelta(seconds=20)
+ALONE = 10.0
+"""Seconds for which a suspect is tried alone: it may go on to wait for its site, or for a slot, for days."""
+AGAIN_IN = timedelta(seconds=5), timedelta(seconds=10)
 """When a suspect that has to wait for another one comes back."""
 _WORTH_TELLING = 2
 """One try that ended in order may be taken for a death: it costs nothing, and spares most steps a heartbeat."""
@@ -64,10 +67,12 @@ def on_trial(step: str, *, watches: bool) -> Iterator[Trial | None]:
     patience = deaths.WATCHING if watches else deaths.ACTING
     trial = Trial(info.attempt, _judged(step, task, patience), patience, monotonic())
     _witness.begins(task, info.attempt, suspect=trial.died >= patience.suspect and patience.alone)
+    others = asyncio.get_running_loop().call_later(ALONE, _witness.ends, task)
     try:
         yield trial
         _witness.forgets(task)
     finally:
+        others.cancel()
         _witness.ends(task)
 
 
