@@ -66,13 +66,15 @@ def on_trial(step: str, *, watches: bool) -> Iterator[Trial | None]:
     task = (info.workflow_run_id, info.activity_id)
     patience = deaths.WATCHING if watches else deaths.ACTING
     trial = Trial(info.attempt, _judged(step, task, patience), patience, monotonic())
-    _witness.begins(task, info.attempt, suspect=trial.died >= patience.suspect and patience.alone)
-    others = asyncio.get_running_loop().call_later(ALONE, _witness.ends, task)
+    is_suspect = trial.died >= patience.suspect and patience.alone
+    _witness.begins(task, info.attempt, suspect=is_suspect)
+    others = asyncio.get_running_loop().call_later(ALONE, _witness.ends, task) if is_suspect else None
     try:
         yield trial
         _witness.forgets(task)
     finally:
-        others.cancel()
+        if others:
+            others.cancel()
         _witness.ends(task)
 
 
