@@ -8,7 +8,6 @@ is told beside.
 
 import argparse
 import asyncio
-import os
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from temporalio.client import Client
 
 from benchmarks.report import Figure, Report, Table, parser_of, present
 from howdah.testing.crowd_of_experiments import fill_with_experiments
+from howdah.testing.environment import without_settings
 from howdah.testing.temporal import PrivateTemporal
 from howdah.workers.payloads import data_converter
 
@@ -75,7 +75,7 @@ async def run(experiments: int, times: int = 7) -> Report:
 
 def _environment(folder: Path, address: str) -> dict[str, str]:
     """Nothing of the user's own is touched; what is compiled is kept, as on a user's machine."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "TEMPORAL_"))}
+    kept = without_settings()
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     own = {"HOWDAH_STATE": str(folder / "state"), "XDG_CONFIG_HOME": str(folder / "config")}
     return {**kept, **own, "TEMPORAL_ADDRESS": address, "PYTHONPYCACHEPREFIX": str(folder / "compiled")}

@@ -4,18 +4,13 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateTaskQueueConfigRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from howdah.models.sites import Site
-from howdah.steps import seconds
 from howdah.steps.batch import queue
+from howdah.workers.queue_settings import read_settings, write_settings
 
-PATIENCE = seconds(10)
-_KIND = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 _EXACT = 1e-5
 """So far off a share may come back: it is sent as a float of 32 bits."""
 
@@ -47,14 +42,7 @@ def shares_of(site: Site) -> dict[str, float]:
 
 async def kept_shares(client: Client, on: str) -> dict[str, float]:
     """What the server keeps for the task queue. Raises RPCError."""
-    told = await client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=client.namespace, task_queue=TaskQueue(name=on), task_queue_type=_KIND, report_config=True
-        ),
-        retry=True,
-        timeout=PATIENCE,
-    )
-    return dict(told.config.fairness_weight_overrides)
+    return dict((await read_settings(client, on)).fairness_weight_overrides)
 
 
 def are_kept(known: Mapping[str, float], wanted: Mapping[str, float]) -> bool:
@@ -66,15 +54,9 @@ async def _keep(client: Client, on: str, wanted: Mapping[str, float]) -> None:
     known = await kept_shares(client, on)
     if are_kept(known, wanted):
         return
-    await client.workflow_service.update_task_queue_config(
-        UpdateTaskQueueConfigRequest(
-            namespace=client.namespace,
-            identity=client.identity,
-            task_queue=on,
-            task_queue_type=_KIND,
-            set_fairness_weight_overrides=wanted,
-            unset_fairness_weight_overrides=sorted(known.keys() - wanted.keys()),
-        ),
-        retry=True,
-        timeout=PATIENCE,
+    await write_settings(
+        client,
+        on,
+        set_fairness_weight_overrides=wanted,
+        unset_fairness_weight_overrides=sorted(known.keys() - wanted.keys()),
     )

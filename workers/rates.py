@@ -2,20 +2,17 @@
 
 import logging
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import RateLimit, TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateTaskQueueConfigRequest
+from temporalio.api.taskqueue.v1 import RateLimit
+from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from howdah.models.sites import Site
-from howdah.steps import seconds
 from howdah.steps.batch import SUBMISSION, queue
+from howdah.workers.queue_settings import read_settings, write_settings
 
 REASON = "limits.rate in howdah's sites.toml"
 """By which a limit of ours is known from one that somebody else has set: that one is his to take away."""
-PATIENCE = seconds(10)
-_KIND = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 
 log = logging.getLogger(__name__)
 
@@ -50,36 +47,17 @@ def is_kept(known: float | None, wanted: float | None) -> bool:
 
 async def _read(client: Client, site: str) -> tuple[float | None, str]:
     """And why."""
-    told = await client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=client.namespace,
-            task_queue=TaskQueue(name=queue(site, SUBMISSION)),
-            task_queue_type=_KIND,
-            report_config=True,
-        ),
-        retry=True,
-        timeout=PATIENCE,
-    )
-    if not told.config.queue_rate_limit.HasField("rate_limit"):
+    limit = (await read_settings(client, queue(site, SUBMISSION))).queue_rate_limit
+    if not limit.HasField("rate_limit"):
         return None, ""
-    limit = told.config.queue_rate_limit
     return _short(limit.rate_limit.requests_per_second), limit.metadata.reason
 
 
 async def _write(client: Client, site: str, rate: float | None) -> None:
     """Without a rate there is no limit any more."""
     limit = None if rate is None else RateLimit(requests_per_second=rate)
-    await client.workflow_service.update_task_queue_config(
-        UpdateTaskQueueConfigRequest(
-            namespace=client.namespace,
-            identity=client.identity,
-            task_queue=queue(site, SUBMISSION),
-            task_queue_type=_KIND,
-            update_queue_rate_limit=UpdateTaskQueueConfigRequest.RateLimitUpdate(rate_limit=limit, reason=REASON),
-        ),
-        retry=True,
-        timeout=PATIENCE,
-    )
+    update = UpdateTaskQueueConfigRequest.RateLimitUpdate(rate_limit=limit, reason=REASON)
+    await write_settings(client, queue(site, SUBMISSION), update_queue_rate_limit=update)
 
 
 def _short(rate: float) -> float:

@@ -14,7 +14,10 @@ from howdah.cli.views.times import when
 from howdah.models.answers import WorkerRow
 from howdah.models.unserved import unserved_text
 
-NONE = "No workers. Start the embedded ones: howdah up --detach; or one: howdah worker start --site SITE"
+NONE = (
+    "No workers. (One that has just begun tells of itself within ten seconds.)"
+    " Start the embedded ones: howdah up --detach; or one: howdah worker start --site SITE"
+)
 COLUMNS: tuple[str, ...] = (
     "host",
     "pid",

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from howdah.testing.environment import without_settings
 from howdah.workers.ports import free_port
 from tests.deploy.engine import PrivateDocker
 from tests.deploy.making import ROOT
@@ -114,7 +115,7 @@ class Stack:
         return json.loads(done.stdout)
 
     def _outside(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "TEMPORAL_"))}
+        kept = without_settings()
         told = {
             "TEMPORAL_ADDRESS": self.address,
             "HOWDAH_DEPOT": str(self.data),

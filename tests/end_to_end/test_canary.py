@@ -1,7 +1,6 @@
 """Secrets are put wherever there may be some, experiments run, and every byte that is kept is searched for them."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from temporalio.api.workflowservice.v1 import ListWorkflowExecutionsRequest
 from temporalio.client import Client
 
 from howdah.testing.cluster import Done
+from howdah.testing.environment import without_settings
 from howdah.workers.keys import add_key, new_key, read_keys
 
 MARK = "CANARY"
@@ -39,7 +39,7 @@ class Mine:
         (ssh / "id_ed25519").write_text(f"-----BEGIN OPENSSH PRIVATE KEY-----\n{MARK}-ssh\n")
 
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "TEMPORAL_"))}
+        kept = without_settings()
         return kept | {
             "HOME": str(self.folder),
             "HOWDAH_STATE": str(self.state),

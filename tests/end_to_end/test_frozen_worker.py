@@ -19,6 +19,7 @@ from howdah import names
 from howdah.models.progress import Progress
 from howdah.models.states import JobState
 from howdah.steps import batch, seconds
+from howdah.testing.environment import without_settings
 from howdah.testing.jobs import job_at
 from howdah.testing.temporal import PrivateTemporal
 from howdah.testing.wire import Wire
@@ -36,7 +37,7 @@ JOB = "echo body >>../../../ledger; until [ -e ../../../go ]; do sleep 0.1; done
 @contextmanager
 def worker(folder: Path, address: str, site: str) -> Iterator[subprocess.Popen[str]]:
     """`howdah worker start`, which polls."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "TEMPORAL_"))}
+    environment = without_settings()
     environment |= {"TEMPORAL_ADDRESS": address, "HOWDAH_STATE": str(folder / "state")}
     environment |= {"HOWDAH_SITES": str(folder / "sites.toml"), "HOWDAH_ALLOW_HOSTS": "127.0.0.1"}
     command = [sys.executable, "-P", "-m", "howdah", "worker", "start", "--site", site]

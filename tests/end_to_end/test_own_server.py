@@ -1,6 +1,5 @@
 """A Temporal server of one's own, and workers of one's own: the same commands."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from howdah.testing.environment import without_settings
 from howdah.testing.temporal import PrivateTemporal
 
 SPEC = "name: own\ncommand: echo hello > greeting\noutputs: [greeting]\n"
@@ -17,7 +17,7 @@ SPEC = "name: own\ncommand: echo hello > greeting\noutputs: [greeting]\n"
 class World:
     def __init__(self, folder: Path, address: str) -> None:
         self.folder = folder
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "TEMPORAL_"))}
+        kept = without_settings()
         self.environment = {
             **kept,
             "HOWDAH_STATE": str(folder / "state"),

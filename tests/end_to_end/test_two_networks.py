@@ -1,7 +1,6 @@
 """Two sites in two networks, a worker in each; nothing gets into one of them, and its worker only calls out."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from howdah.testing.environment import without_settings
 from howdah.testing.temporal import PrivateTemporal
 from tests.end_to_end.networks import HUB_ADDRESS, Networks
 
@@ -31,7 +31,7 @@ class World:
     def __init__(self, folder: Path, networks: Networks, address: str) -> None:
         self.folder, self.networks = folder, networks
         self._started: list[subprocess.Popen[str]] = []
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "TEMPORAL_"))}
+        kept = without_settings()
         self.environment = {
             **kept,
             "HOWDAH_STATE": str(folder / "state"),

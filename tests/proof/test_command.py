@@ -1,17 +1,17 @@
 """`howdah prove` on this machine: as a user runs it."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from howdah.cli.commands.proving import NAMES
 from howdah.proof.scenarios import SCENARIOS
+from howdah.testing.environment import without_settings
 
 
 def howdah(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "TEMPORAL_"))}
+    kept = without_settings()
     sites = folder / "sites.toml"
     sites.write_text(f'[sites.here]\nkind = "fork"\nscratch = "{folder}/scratch"\nlimits = {{running = 4}}\n')
     return subprocess.run(

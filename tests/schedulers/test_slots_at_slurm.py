@@ -1,7 +1,6 @@
 """Two worker processes of one site keep to its limit together, also when one of them is killed."""
 
 import asyncio
-import os
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
@@ -21,6 +20,7 @@ from howdah.models.sites import SlurmSite
 from howdah.models.states import JobState
 from howdah.steps import batch, seconds
 from howdah.steps.batch import CAPABILITIES, SUBMISSION
+from howdah.testing.environment import without_settings
 from howdah.testing.jobs import job_at
 from howdah.testing.slurm import PrivateSlurm
 from howdah.workers.payloads import data_converter
@@ -51,7 +51,7 @@ class Site:
             f'[sites.{self.site.name}]\nkind = "slurm"\nscratch = "{self.site.scratch}"\n{limits}\n'
             f"prelude = '''\n{self.site.prelude}'''\n"
         )
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "TEMPORAL_"))}
+        kept = without_settings()
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "howdah", "worker", "start", "--site", self.site.name),
             *(word for capability in capabilities for word in ("--capability", capability)),

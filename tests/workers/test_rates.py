@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from temporalio import activity
+from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -87,7 +88,9 @@ async def test_workers_that_begin_at_the_same_time_are_not_in_each_others_way(
 
 async def test_a_limit_that_somebody_else_has_set_is_not_taken_away(client: Client, name: str) -> None:
     told: Any = UpdateTaskQueueConfigRequest(
-        namespace=client.namespace, task_queue=queue(name, SUBMISSION), task_queue_type=rates._KIND
+        namespace=client.namespace,
+        task_queue=queue(name, SUBMISSION),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
     )
     told.update_queue_rate_limit.rate_limit.requests_per_second = 9
     told.update_queue_rate_limit.reason = "by hand"

@@ -7,7 +7,6 @@ Sites: `cluster` (Slurm through SSH), `vm` (a plain machine through SSH), `local
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
 from howdah.testing.clocks import wrong_clocks
+from howdah.testing.environment import without_settings
 from howdah.testing.slurm import PrivateSlurm
 from howdah.testing.small_disk import SmallDisk
 from howdah.testing.sshd import PrivateSshd
@@ -143,7 +143,7 @@ limits = {{running = 4}}
 
     def environment(self) -> dict[str, str]:
         """Of commands that live in this world. Nothing of the user's own is touched."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOWDAH_", "TEMPORAL_"))}
+        kept = without_settings()
         return {
             **kept,
             "HOWDAH_STATE": str(self.state),
