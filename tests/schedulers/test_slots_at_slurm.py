@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from howdah.steps.batch import CAPABILITIES, SUBMISSION
 from howdah.testing.environment import without_settings
 from howdah.testing.jobs import job_at
 from howdah.testing.slurm import PrivateSlurm
+from howdah.testing.temporal import PrivateTemporal
 from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import workflow_runner
 from howdah.workers.slot_exchange import tally
@@ -88,6 +89,13 @@ class Site:
             ours = [row for row in rows if row.name.startswith("hd-t-") and row.state in OF_US_THERE]
             self.most = max(self.most, len(ours))
             await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def temporal(tmp_path: Path) -> Iterator[str]:
+    """One of its own: where a version serves the queue of workflows, the server gives nothing to workers without."""
+    with PrivateTemporal(tmp_path) as server:
+        yield server.address
 
 
 async def test_never_more_are_there_than_the_site_takes_though_a_worker_is_killed(
