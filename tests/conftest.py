@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Temporal server of this test session's own."""
     with PrivateTemporal(tmp_path_factory.mktemp("temporal")) as server:
+        yield server.address
+
+
+@pytest.fixture
+def own_temporal(tmp_path: Path) -> Iterator[str]:
+    """The address of a server for one test that serves versions: what a version serves is given to no other worker."""
+    with PrivateTemporal(tmp_path) as server:
         yield server.address
 
 

@@ -60,8 +60,8 @@ class Line:
 
 
 @pytest.fixture
-async def line(temporal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal)
+async def line(own_temporal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", own_temporal)
     monkeypatch.setenv("HOWDAH_STATE", str(tmp_path / "state"))
     return Line(await connect(), tmp_path)
 

@@ -14,8 +14,8 @@ MOST = 2
 
 
 @pytest.fixture
-async def connection(temporal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Connection:
-    monkeypatch.setenv("TEMPORAL_ADDRESS", temporal)
+async def connection(own_temporal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", own_temporal)
     monkeypatch.setenv("HOWDAH_STATE", str(tmp_path / "state"))
     return await connect()
 
