@@ -1,7 +1,10 @@
 """What all tests share: a real Temporal server, a real cluster, and no skipped test unnoticed where all must run."""
 
+import faulthandler
 import os
-from collections.abc import Iterator
+import signal
+import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,16 @@ from howdah.testing.temporal import PrivateTemporal
 ALL_MUST_RUN = bool(os.environ.get("HOWDAH_TESTS_MUST_RUN"))
 """Set where every test has to run: there a skipped one is a failed run."""
 
+CLEAN_UP_TAKES_S = 180.0
+"""What a test has to clean up is long done by then, the session's own servers included."""
+
 _skipped: list[str] = []
+
+
+def pytest_configure() -> None:
+    """What a shell runs in the background ignores Ctrl-C, and would hand that on to the programs tests interrupt."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -31,6 +43,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if ALL_MUST_RUN and _skipped:
         terminalreporter.write_line(f"HOWDAH_TESTS_MUST_RUN is set, but {len(_skipped)} tests were skipped.", red=True)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown() -> Generator[None]:
+    """Tell where a clean-up hangs, and end this process: the timeout of a test that failed does not watch over it.
+
+    The other processes of the run go on, and the test counts as one that crashed.
+    """
+    faulthandler.dump_traceback_later(CLEAN_UP_TAKES_S, file=sys.__stderr__, exit=True)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="session")
