@@ -3,7 +3,6 @@
 import faulthandler
 import os
 import signal
-import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -20,11 +19,15 @@ ALL_MUST_RUN = bool(os.environ.get("HOWDAH_TESTS_MUST_RUN"))
 CLEAN_UP_TAKES_S = 180.0
 """What a test has to clean up is long done by then, the session's own servers included."""
 
+_stderr = os.dup(2)
+"""The standard error of this process itself; what a test writes to its own is caught."""
+
 _skipped: list[str] = []
 
 
 def pytest_configure() -> None:
-    """What a shell runs in the background ignores Ctrl-C, and would hand that on to the programs tests interrupt."""
+    os.dup2(2, _stderr)  # nothing catches it now
+    # What a shell runs in the background ignores Ctrl-C, and would hand that on to the programs tests interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -51,7 +54,7 @@ def pytest_runtest_teardown() -> Generator[None]:
 
     The other processes of the run go on, and the test counts as one that crashed.
     """
-    faulthandler.dump_traceback_later(CLEAN_UP_TAKES_S, file=sys.__stderr__, exit=True)
+    faulthandler.dump_traceback_later(CLEAN_UP_TAKES_S, file=_stderr, exit=True)
     try:
         return (yield)
     finally:
