@@ -17,8 +17,8 @@ from temporalio.worker import Worker
 from howdah.models.sites import ForkSite
 from howdah.models.spec import Urgency
 from howdah.steps.batch import STAGING, queue
-from howdah.workers.fairness import are_kept, keep_shares, kept_shares
 from howdah.workers.payloads import data_converter
+from howdah.workers.sharing.fairness import are_kept, keep_shares, kept_shares
 
 AT_ONCE = 50
 """Calls to the server at a time."""

@@ -29,8 +29,8 @@ from temporalio.client import Client, WorkflowFailureError
 import howdah
 from benchmarks.report import Cell, Figure, Report, Table, parser_of, present
 from howdah.testing.cluster import PrivateCluster
-from howdah.workers.embedded import find_program
-from howdah.workers.ports import free_port
+from howdah.workers.embedded.ports import free_port
+from howdah.workers.embedded.server import find_program
 from howdah.workers.state import Server, StateFolder, read
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from howdah.models.progress import Progress
 from howdah.models.sites import Site
 from howdah.models.spec import ExperimentSpec, Urgency
 from howdah.workers.connection import Connection
-from howdah.workers.slot_exchange import tally
+from howdah.workers.sharing.slot_exchange import tally
 
 PATIENCE = 600.0
 LOOK = 0.1

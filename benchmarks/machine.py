@@ -12,7 +12,7 @@ from pathlib import Path
 import howdah
 from howdah.testing.daemons import PATH
 from howdah.testing.sshd import find_sshd
-from howdah.workers.embedded import find_program
+from howdah.workers.embedded.server import find_program
 
 ROOT = Path(__file__).parents[1]
 SOURCE = Path(howdah.__file__).parent

@@ -76,7 +76,7 @@ def main() -> NoReturn:
     """Ends without unwinding the interpreter: threads of the Temporal SDK make that crash now and then,
     and the shell would hear of a crash instead of our exit code."""
     code = run(sys.argv[1:])
-    if tracing := sys.modules.get("howdah.workers.tracing"):
+    if tracing := sys.modules.get("howdah.workers.telemetry.tracing"):
         tracing.flush()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):

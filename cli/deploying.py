@@ -10,10 +10,10 @@ from howdah.cli.errors import CommandFailed
 from howdah.cli.views import View
 from howdah.errors import UnknownName, UserError
 from howdah.models.versions import SelfTested, Version, VersionStatus
-from howdah.workers.deployments import before_current, list_deployments, list_versions, newest_of
-from howdah.workers.passing import passes_gate
-from howdah.workers.promoting import set_current, set_ramp
-from howdah.workers.refusals import refusals_told
+from howdah.workers.versioning.deployments import before_current, list_deployments, list_versions, newest_of
+from howdah.workers.versioning.passing import passes_gate
+from howdah.workers.versioning.promoting import set_current, set_ramp
+from howdah.workers.versioning.refusals import refusals_told
 
 MOST_NAMED = 3
 """Misfits that an error names; how many there are it says as well."""
@@ -210,6 +210,6 @@ def _current(versions: Sequence[Version]) -> Version | None:
 
 
 def _option(deployment: str) -> str:
-    from howdah.workers.versions import deployment_name
+    from howdah.workers.versioning.versions import deployment_name
 
     return "" if deployment == deployment_name() else f" --deployment {deployment}"

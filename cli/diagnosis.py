@@ -36,7 +36,7 @@ from howdah.models.sites import Site
 from howdah.steps import questions
 from howdah.steps.batch import CAPABILITIES, SUBMISSION, queue
 from howdah.workers.connection import Connection, connect, ensure_served
-from howdah.workers.control import status
+from howdah.workers.embedded.control import status
 from howdah.workers.listing import is_polling, unserved
 
 NETWORK = {"nfs", "nfs4", "lustre", "gpfs", "beegfs", "cifs", "smb3", "afs", "fuse.sshfs", "ceph", "panfs", "wekafs"}

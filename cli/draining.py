@@ -16,9 +16,9 @@ from howdah.cli.deploying import find_version, known_versions
 from howdah.cli.errors import CommandFailed
 from howdah.errors import UserError
 from howdah.models.versions import Replayed, Version, VersionStatus
-from howdah.workers.deployments import NO_EXPERIMENTS, on_version
-from howdah.workers.passing import replayed_by
-from howdah.workers.refusals import refusals_told
+from howdah.workers.versioning.deployments import NO_EXPERIMENTS, on_version
+from howdah.workers.versioning.passing import replayed_by
+from howdah.workers.versioning.refusals import refusals_told
 
 ENDED = "it has ended meanwhile"
 

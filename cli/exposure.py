@@ -2,7 +2,7 @@
 
 from howdah.cli.answers import Finding
 from howdah.workers.connection import Connection
-from howdah.workers.protection import Protection, protection_of
+from howdah.workers.security.protection import Protection, protection_of
 
 LOCK = "make a key, and what the server keeps is sealed: howdah key new; see docs/security.md"
 

@@ -1,8 +1,8 @@
 """What `howdah up` and `howdah doctor` say of the embedded fleet: which build serves, and what does not run."""
 
 from howdah.cli.answers import Finding
-from howdah.workers.builds import installed_build, package_folder
-from howdah.workers.control import Status
+from howdah.workers.embedded.control import Status
+from howdah.workers.versioning.builds import installed_build, package_folder
 
 
 def fleet_findings(status: Status) -> list[Finding]:

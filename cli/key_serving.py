@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from howdah.errors import ConfigError
-from howdah.workers.codec_server import CodecServer
-from howdah.workers.embedded import running_server
-from howdah.workers.keys import load_keyring
+from howdah.workers.embedded.server import running_server
+from howdah.workers.security.codec_server import CodecServer
+from howdah.workers.security.keys import load_keyring
 from howdah.workers.state import open_state_folder
 
 

@@ -13,7 +13,7 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 
-from howdah.workers.sealed import CannotUnseal, is_sealed
+from howdah.workers.security.sealed import CannotUnseal, is_sealed
 
 
 async def pending_steps(client: Client, description: WorkflowExecutionDescription) -> list[PendingActivityInfo]:

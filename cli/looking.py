@@ -31,8 +31,8 @@ from howdah.models.sites import Site
 from howdah.models.states import JobState
 from howdah.steps.batch import queue
 from howdah.workers.connection import Connection, workflow_url
-from howdah.workers.desk import read_desk
 from howdah.workers.listing import answers_workflows, unserved
+from howdah.workers.sharing.desk import read_desk
 
 PATIENCE = timedelta(seconds=5)
 SOON = 0.5

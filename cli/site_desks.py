@@ -18,7 +18,7 @@ from howdah.models.progress import Headline
 from howdah.models.sites import Site
 from howdah.models.states import JobState
 from howdah.workers.connection import connect
-from howdah.workers.desk import LOOK, read_desk
+from howdah.workers.sharing.desk import LOOK, read_desk
 
 AT_ONCE = 2.0
 """Seconds that a list of sites waits for a server."""

@@ -16,8 +16,8 @@ from howdah.models.sites import Site
 from howdah.steps import questions
 from howdah.steps.batch import CONTROL
 from howdah.workers.connection import Connection, ensure_served
+from howdah.workers.embedded.served_sites import definitions
 from howdah.workers.listing import RUNNING, list_workers, unserved
-from howdah.workers.served_sites import definitions
 from howdah.workers.state import open_state_folder
 
 Item = TypeVar("Item")

@@ -19,7 +19,7 @@ from howdah.errors import HowdahError, UnknownName
 from howdah.models.desk import Pause, Resume, SiteState
 from howdah.models.desk_words import line, paused, troubles_of
 from howdah.workers.connection import connect
-from howdah.workers.desk import begin_desk, read_desk
+from howdah.workers.sharing.desk import begin_desk, read_desk
 
 ANSWERS_WITHIN = 10.0
 """Seconds."""

@@ -5,7 +5,7 @@ from temporalio.service import RPCError
 
 from howdah.cli.answers import Finding
 from howdah.models.sites import Site
-from howdah.workers.rates import is_kept, kept_rate
+from howdah.workers.sharing.rates import is_kept, kept_rate
 
 
 async def rate_finding(client: Client, site: Site) -> list[Finding]:

@@ -8,7 +8,7 @@ from temporalio.service import RPCError
 from howdah.cli.answers import Finding
 from howdah.models.sites import Site
 from howdah.steps.batch import queue
-from howdah.workers.fairness import are_kept, kept_shares, shares_of
+from howdah.workers.sharing.fairness import are_kept, kept_shares, shares_of
 
 
 async def share_findings(client: Client, site: Site, served: Collection[str]) -> list[Finding]:

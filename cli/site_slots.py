@@ -8,7 +8,7 @@ from temporalio.service import RPCError
 from howdah.errors import HowdahError
 from howdah.models.slots import SlotsTally
 from howdah.workers.connection import connect
-from howdah.workers.slot_exchange import tally
+from howdah.workers.sharing.slot_exchange import tally
 
 AT_ONCE = 2.0
 """Seconds; a book is read by a worker for workflows, which may be missing."""

@@ -8,7 +8,7 @@ from howdah.cli.answers import Finding
 from howdah.cli.deploying import warning
 from howdah.cli.selection import experiments_of_types
 from howdah.models.versions import Version, VersionStatus
-from howdah.workers.deployments import list_deployments, list_versions
+from howdah.workers.versioning.deployments import list_deployments, list_versions
 
 PROBLEMS = "TemporalReportedProblems IS NOT NULL AND ExecutionStatus = 'Running'"
 """The server sets this after some tries of the same workflow task, and takes it away when one succeeds."""

@@ -11,9 +11,9 @@ import sys
 import time
 
 from howdah.errors import ConfigError
-from howdah.workers.locks import AlreadyRunning
+from howdah.workers.embedded.locks import AlreadyRunning
+from howdah.workers.embedded.supervisor import supervise
 from howdah.workers.state import open_state_folder
-from howdah.workers.supervisor import supervise
 
 READY, RUNNING = "ready", "running"
 

@@ -9,7 +9,7 @@ from howdah.plugins import Broken, JobType, broken, find, installed, load, reaso
 from howdah.steps import activities_of, minutes, seconds
 from howdah.workers.composition import Queue
 from howdah.workers.tuning import Tuning
-from howdah.workers.versions import deployment_name
+from howdah.workers.versioning.versions import deployment_name
 
 
 def bundle_of(job_type: str) -> str | None:

@@ -16,17 +16,17 @@ from functools import partial
 
 from temporalio.client import Client
 
-from howdah.workers import observing
-from howdah.workers.builds import package_folder
 from howdah.workers.connection import connect_embedded
-from howdah.workers.fleet import READY
-from howdah.workers.served_sites import read_site
+from howdah.workers.embedded.fleet import READY
+from howdah.workers.embedded.served_sites import read_site
+from howdah.workers.embedded.steward import attend
+from howdah.workers.embedded.word import encode
 from howdah.workers.serving import serve
 from howdah.workers.state import open_state_folder
-from howdah.workers.steward import attend
-from howdah.workers.versions import build_id
-from howdah.workers.word import encode
-from howdah.workers.words import last_words
+from howdah.workers.telemetry import observing
+from howdah.workers.telemetry.words import last_words
+from howdah.workers.versioning.builds import package_folder
+from howdah.workers.versioning.versions import build_id
 
 Answer = Callable[[bytes], None]
 

@@ -22,14 +22,14 @@ from howdah.names import WORKFLOW_QUEUE
 from howdah.plugins import JobType, SiteKind, TransportKind, built_in, find, load
 from howdah.steps import activities_of, batch, minutes, questions, seconds
 from howdah.steps.batch import CAPABILITIES, CONTROL, queue
-from howdah.workers.observing import measures
-from howdah.workers.site_metrics import AtWork, Counted, shown, travelled
-from howdah.workers.slot_audit import needs_its_slot
-from howdah.workers.slot_exchange import exchange
-from howdah.workers.slot_news import SlotNews
-from howdah.workers.slots import CountedSlots
+from howdah.workers.sharing.slot_audit import needs_its_slot
+from howdah.workers.sharing.slot_exchange import exchange
+from howdah.workers.sharing.slot_news import SlotNews
+from howdah.workers.sharing.slots import CountedSlots
+from howdah.workers.telemetry.observing import measures
+from howdah.workers.telemetry.site_metrics import AtWork, Counted, shown, travelled
 from howdah.workers.tuning import TUNING, Tuning
-from howdah.workers.versions import deployment_name
+from howdah.workers.versioning.versions import deployment_name
 from howdah.workflows.site_desk import SiteDesk
 from howdah.workflows.site_slots import SiteSlots
 

@@ -14,15 +14,15 @@ from temporalio.service import RetryConfig, RPCError
 
 from howdah.errors import ConfigError, ServerUnreachable
 from howdah.models.sites import Site
-from howdah.workers import observing
-from howdah.workers.control import is_up, refuse_other_host, up
-from howdah.workers.embedded import running_server
+from howdah.workers.embedded.control import is_up, refuse_other_host, up
+from howdah.workers.embedded.served_bundles import write_bundles
+from howdah.workers.embedded.served_sites import write_sites
+from howdah.workers.embedded.server import running_server
 from howdah.workers.payloads import data_converter
-from howdah.workers.protection import protect_embedded, protect_other
-from howdah.workers.served_bundles import write_bundles
-from howdah.workers.served_sites import write_sites
+from howdah.workers.security.protection import protect_embedded, protect_other
 from howdah.workers.setup import prepare_embedded, prepare_other
 from howdah.workers.state import Server, StateFolder, open_state_folder, this_host
+from howdah.workers.telemetry import observing
 from howdah.workers.unreachable import unreachable
 
 PATIENCE = 5.0

@@ -4,7 +4,7 @@ import os
 import time
 from datetime import UTC, datetime, timedelta
 
-from howdah.workers.processes import HAS_PROC, identify
+from howdah.workers.embedded.processes import HAS_PROC, identify
 from howdah.workers.state import this_host
 
 _CLOCKS_DIFFER = timedelta(seconds=2)

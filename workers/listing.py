@@ -15,7 +15,7 @@ from howdah.names import WORKFLOW_QUEUE
 from howdah.steps.batch import CAPABILITIES, queue
 from howdah.steps.versions import workflows_beside
 from howdah.workers.frozen import is_frozen
-from howdah.workers.observing import HEARTBEAT
+from howdah.workers.telemetry.observing import HEARTBEAT
 from howdah.workers.tuning import said_slots
 
 SILENT = timedelta(seconds=35)

@@ -9,8 +9,8 @@ from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter, PydanticPayloadConverter
 from temporalio.converter import CompositePayloadConverter, DataConverter, EncodingPayloadConverter, PayloadCodec
 
-from howdah.workers.refusing import RefusedAndSealed, RefusedForGood, RefusedValue
-from howdah.workers.sealed import SealedValue
+from howdah.workers.security.refusing import RefusedAndSealed, RefusedForGood, RefusedValue
+from howdah.workers.security.sealed import SealedValue
 
 _WRITE = SchemaSerializer(any_schema())
 

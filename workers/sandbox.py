@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from howdah.workers.missing_input import RefusesMissingInput
+from howdah.workers.security.missing_input import RefusesMissingInput
 
 CONTRACT = ("howdah.models", "howdah.steps", "howdah.errors", "howdah.names")
 """Imported once and shared by all workflows: importing the models anew costs 70 ms for each workflow."""

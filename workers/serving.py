@@ -17,23 +17,23 @@ from howdah.errors import BrokenBundle
 from howdah.models.sites import Site
 from howdah.steps import seconds
 from howdah.steps.batch import SUBMISSION
-from howdah.workers.attending import attended
 from howdah.workers.bundles import bundle_queue
-from howdah.workers.census import counted
 from howdah.workers.composition import Queue, site_queues, step_name, workflow_queue
-from howdah.workers.fairness import keep_shares
-from howdah.workers.gate_of_versions import with_gate
-from howdah.workers.going_over import going_over
 from howdah.workers.memory import bound_memory
-from howdah.workers.observing import measures
 from howdah.workers.offer import wanted
-from howdah.workers.promoting import current_build, make_current
-from howdah.workers.protection import refuse_unreadable
-from howdah.workers.rates import keep_rate
 from howdah.workers.sandbox import workflow_runner
+from howdah.workers.security.protection import refuse_unreadable
+from howdah.workers.sharing.attending import attended
+from howdah.workers.sharing.fairness import keep_shares
+from howdah.workers.sharing.rates import keep_rate
+from howdah.workers.telemetry.census import counted
+from howdah.workers.telemetry.observing import measures
+from howdah.workers.telemetry.words import announce
 from howdah.workers.tuning import SaysSlots, counted_as, tuner
-from howdah.workers.versions import build_id, deployment_of
-from howdah.workers.words import announce
+from howdah.workers.versioning.gate import with_gate
+from howdah.workers.versioning.going_over import going_over
+from howdah.workers.versioning.promoting import current_build, make_current
+from howdah.workers.versioning.versions import build_id, deployment_of
 
 STICKY = seconds(5)
 """How long the workflows of a worker that was killed wait for it, before another one replays them."""
@@ -96,6 +96,7 @@ async def serve(
         queues = [tuned(queue, slots or {}) for queue in queues]
         for queue in queues:
             announce(f"serving {queue.name:<24} {contents(queue)}")
+        stack.enter_context(going_over())
         await poll(client, queues, promote=promote, stop=stop, ready=ready)
 
 
@@ -141,7 +142,7 @@ def _worker(client: Client, queue: Queue) -> Worker:
     return Worker(
         client,
         task_queue=queue.name,
-        workflows=going_over(queue.workflows),
+        workflows=queue.workflows,
         activities=queue.activities,
         workflow_runner=workflow_runner(also=queue.trusts),
         tuner=tuner(queue.tuning, workflows=bool(queue.workflows), activities=bool(queue.activities)),

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from howdah.config import state_folder
 from howdah.errors import ConfigError
-from howdah.workers.processes import Process
+from howdah.workers.embedded.processes import Process
 
 
 class Record(BaseModel):

@@ -24,8 +24,8 @@ from howdah.models.versions import Version, VersionStatus
 from howdah.plugins import JobType, installed
 from howdah.steps.batch import CAPABILITIES, queue
 from howdah.steps.versions import workflows_beside
-from howdah.workers.deployments import list_deployments, list_versions
 from howdah.workers.listing import heartbeats, last_words, takes_on
+from howdah.workers.versioning.deployments import list_deployments, list_versions
 
 STEPS = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 TASKS = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW

@@ -69,7 +69,7 @@ async def promote(
     """
     from howdah.cli import deploying
     from howdah.workers.connection import connect
-    from howdah.workers.versions import deployment_name
+    from howdah.workers.versioning.versions import deployment_name
 
     client = (await connect()).client
     name = deployment or deployment_name()
@@ -89,7 +89,7 @@ async def ramp(
     """Have some per cent of new experiments begin on a version, after the same trial as promote."""
     from howdah.cli import deploying
     from howdah.workers.connection import connect
-    from howdah.workers.versions import deployment_name
+    from howdah.workers.versioning.versions import deployment_name
 
     client = (await connect()).client
     name = deployment or deployment_name()
@@ -101,7 +101,7 @@ async def rollback(view: View, deployment: Deployment = None) -> ExitCode:
     """Have new experiments begin on the version before the current one; while one ramps, end the ramp instead."""
     from howdah.cli import deploying
     from howdah.workers.connection import connect
-    from howdah.workers.versions import deployment_name
+    from howdah.workers.versioning.versions import deployment_name
 
     view.show(await deploying.rollback((await connect()).client, deployment or deployment_name()))
     return ExitCode.DONE
@@ -114,7 +114,7 @@ async def drain(view: View, build: Build, deployment: Deployment = None, move: M
     """
     from howdah.cli import draining
     from howdah.workers.connection import connect
-    from howdah.workers.versions import deployment_name
+    from howdah.workers.versioning.versions import deployment_name
 
     shown = await draining.drain((await connect()).client, deployment or deployment_name(), build, move=move)
     view.show(shown)

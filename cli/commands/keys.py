@@ -27,7 +27,7 @@ app = typer.Typer(cls=Group, help="Keys that seal what the server keeps.", no_ar
 async def new(view: View, last: Last = False) -> ExitCode:
     """Make a key. It seals from now on; those that were there before go on opening what they have sealed."""
     from howdah.cli.answers import Said
-    from howdah.workers.keys import add_key, keys_file, new_key
+    from howdah.workers.security.keys import add_key, keys_file, new_key
 
     key, path = new_key(), keys_file()
     is_first = not path.exists()
@@ -43,7 +43,7 @@ async def new(view: View, last: Last = False) -> ExitCode:
 async def list_(view: View) -> ExitCode:
     """List the keys, without their secrets. The first one seals, all of them open."""
     from howdah.cli.answers import KeyRow, Keys
-    from howdah.workers.keys import load_keyring
+    from howdah.workers.security.keys import load_keyring
 
     keyring = load_keyring()
     ids = keyring.ids if keyring else ()
@@ -56,7 +56,7 @@ async def list_(view: View) -> ExitCode:
 async def use(view: View, key: KeyId) -> ExitCode:
     """Seal with another one of the keys from now on."""
     from howdah.cli.answers import Said
-    from howdah.workers.keys import keys_file, use_key
+    from howdah.workers.security.keys import keys_file, use_key
 
     use_key(keys_file(), key)
     view.show(Said(message=f"key {key} seals from now on"))

@@ -27,8 +27,8 @@ async def up(view: View, detach: Detach = False) -> ExitCode:
     """
     from howdah.cli.answers import Said
     from howdah.cli.fleet_findings import wrong
-    from howdah.workers.control import status
-    from howdah.workers.control import up as bring_up
+    from howdah.workers.embedded.control import status
+    from howdah.workers.embedded.control import up as bring_up
 
     brought_up = await bring_up(detach=detach)
     if detach:
@@ -42,7 +42,7 @@ async def up(view: View, detach: Detach = False) -> ExitCode:
 async def down(view: View) -> ExitCode:
     """Stop the embedded server and its workers. Batch jobs at sites go on; howdah catches up after 'up'."""
     from howdah.cli.answers import Said
-    from howdah.workers.control import down as take_down
+    from howdah.workers.embedded.control import down as take_down
 
     was_up = await take_down()
     view.show(Said(message="stopped; every experiment goes on after: howdah up" if was_up else "was not running"))

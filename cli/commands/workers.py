@@ -64,11 +64,11 @@ async def start(
 ) -> ExitCode:
     """Serve what is named, until stopped. Without options: every configured site, and the workflows."""
     from howdah.config import load_sites
-    from howdah.workers import observing
     from howdah.workers.connection import connect
     from howdah.workers.offer import offer
     from howdah.workers.serving import serve
-    from howdah.workers.words import announce
+    from howdah.workers.telemetry import observing
+    from howdah.workers.telemetry.words import announce
 
     offered = offer(
         load_sites(),

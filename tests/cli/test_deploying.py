@@ -30,11 +30,11 @@ from howdah.steps.batch import CAPABILITIES, queue
 from howdah.testing.fake_site import FakeSite
 from howdah.testing.jobs import job_at
 from howdah.testing.temporal import PrivateTemporal
-from howdah.workers.builds import DEPLOYMENT, package_folder
-from howdah.workers.deployments import running_on
-from howdah.workers.passing import passes_gate
 from howdah.workers.payloads import data_converter
-from howdah.workers.promoting import current_build, set_current
+from howdah.workers.versioning.builds import DEPLOYMENT, package_folder
+from howdah.workers.versioning.deployments import running_on
+from howdah.workers.versioning.passing import passes_gate
+from howdah.workers.versioning.promoting import current_build, set_current
 from tests.cli.answer import Answer, Howdah
 
 EMBARGO = "                await self._embargo()\n"

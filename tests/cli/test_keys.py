@@ -10,7 +10,7 @@ from howdah.cli.key_serving import serve_codec
 from howdah.errors import ConfigError
 from howdah.testing.temporal import PrivateTemporal
 from howdah.workers.connection import connect
-from howdah.workers.keys import add_key, keys_file, new_key, read_keys
+from howdah.workers.security.keys import add_key, keys_file, new_key, read_keys
 from tests.cli.answer import Howdah
 
 KEYS = Path("config") / "howdah" / "keys.toml"

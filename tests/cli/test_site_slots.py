@@ -2,7 +2,7 @@
 
 from howdah.cli.views.slots import slot_lines
 from howdah.models.slots import Ask, ProjectSlots, SlotLimits, SlotsTally, Want
-from howdah.workers.slot_exchange import exchange
+from howdah.workers.sharing.slot_exchange import exchange
 from tests.cli.stage import Stage
 
 LIMITS = SlotLimits(most=3, projects={"lattice": ProjectSlots(most=1, share=2.0)})

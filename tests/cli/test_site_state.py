@@ -16,8 +16,8 @@ from howdah.models.causes import FailureCause
 from howdah.models.desk import Part, Pause, Report, SiteState, Trouble
 from howdah.models.desk_words import needs_a_person
 from howdah.models.states import JobState
-from howdah.workers.desk import begin_desk, read_desk
-from howdah.workers.ports import free_port
+from howdah.workers.embedded.ports import free_port
+from howdah.workers.sharing.desk import begin_desk, read_desk
 from tests.cli.answer import Howdah
 from tests.cli.stage import Stage, in_background
 

@@ -15,7 +15,7 @@ from howdah import names
 from howdah.models.desk import Pause, Report, Resume, SiteState
 from howdah.models.job import Job, Resolution
 from howdah.models.slots import Answer, Ask, SlotsKept
-from howdah.workers.builds import package_folder
+from howdah.workers.versioning.builds import package_folder
 from tests.compatibility.record import steps
 
 HISTORIES = sorted((package_folder() / "histories").glob("*.json"))

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from howdah.testing.environment import without_settings
-from howdah.workers.ports import free_port
+from howdah.workers.embedded.ports import free_port
 from tests.deploy.engine import PrivateDocker
 from tests.deploy.making import ROOT
 

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from howdah import names
 from howdah.steps.batch import CAPABILITIES
-from howdah.workers.embedded import SETTINGS
+from howdah.workers.embedded.server import SETTINGS
 from howdah.workers.tuning import TUNING
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from temporalio.client import Client
 
 from howdah.testing.cluster import Done
 from howdah.testing.environment import without_settings
-from howdah.workers.keys import add_key, new_key, read_keys
+from howdah.workers.security.keys import add_key, new_key, read_keys
 
 MARK = "CANARY"
 

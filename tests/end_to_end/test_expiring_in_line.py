@@ -18,7 +18,7 @@ from howdah.models.sites import ForkSite
 from howdah.models.states import JobState
 from howdah.testing.jobs import job_at
 from howdah.workers.connection import Connection, connect
-from howdah.workers.slot_exchange import tally
+from howdah.workers.sharing.slot_exchange import tally
 from tests.served import served
 from tests.workers.conftest import until
 

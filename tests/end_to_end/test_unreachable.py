@@ -5,7 +5,7 @@ from pathlib import Path
 import asyncssh
 
 from howdah.testing.cluster import PrivateCluster
-from howdah.workers.ports import free_port
+from howdah.workers.embedded.ports import free_port
 from tests.conftest import skip_without_cluster
 from tests.end_to_end.conftest import Lab
 

@@ -11,7 +11,7 @@ from temporalio.common import SearchAttributeKey
 
 from howdah import names
 from howdah.testing.installation import Installation
-from howdah.workers.copies import kept_builds
+from howdah.workers.embedded.copies import kept_builds
 from howdah.workers.state import Server, StateFolder, Supervisor, read
 from tests.workers.conftest import until
 

@@ -28,9 +28,9 @@ from howdah.models.states import BatchState, JobState
 from howdah.testing.fake_site import FakeSite
 from howdah.testing.jobs import job_at
 from howdah.testing.temporal import PrivateTemporal
-from howdah.workers.builds import package_folder
 from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import CONTRACT, workflow_runner
+from howdah.workers.versioning.builds import package_folder
 from howdah.workflows.hpc_job import HpcJob
 from tests.workflows.conftest import Handle, Stage, serving, until, until_it_pauses
 

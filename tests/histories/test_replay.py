@@ -7,8 +7,8 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from howdah.workers.replaying import as_recorded
 from howdah.workers.sandbox import CONTRACT, workflow_runner
+from howdah.workers.versioning.replaying import as_recorded
 from howdah.workflows.hpc_job import HpcJob
 from howdah.workflows.site_desk import SiteDesk
 from howdah.workflows.site_slots import SiteSlots

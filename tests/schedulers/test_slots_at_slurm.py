@@ -26,7 +26,7 @@ from howdah.testing.slurm import PrivateSlurm
 from howdah.testing.temporal import PrivateTemporal
 from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import workflow_runner
-from howdah.workers.slot_exchange import tally
+from howdah.workers.sharing.slot_exchange import tally
 from howdah.workflows.hpc_job import HpcJob
 from howdah.workflows.site_slots import SiteSlots
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from howdah.workers.ports import free_port, listens
+from howdah.workers.embedded.ports import free_port, listens
 
 KEY = "testkey0123456789abcdef"
 SECRET = "canary-secret-0123456789abcdef0123456789"

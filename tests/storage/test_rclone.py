@@ -20,7 +20,7 @@ from howdah.activities.transports.shell import Shell
 from howdah.errors import CredentialsRefused, DataError, SiteUnreachable
 from howdah.models.causes import FailureCause
 from howdah.models.sites import ForkSite
-from howdah.workers.ports import free_port
+from howdah.workers.embedded.ports import free_port
 from tests.staging.house import SMALL, House, files_of, names, silent, snapshot
 
 ODD = ["-a b ", "line\nbreak\t*?[x]", "q\"uo'te back\\slash ünï ％41"]

@@ -10,8 +10,8 @@ import pytest
 from temporalio.client import WorkflowHandle
 
 from howdah.workers.connection import Connection, ensure_served
-from howdah.workers.control import down, up
-from howdah.workers.processes import lock_holders
+from howdah.workers.embedded.control import down, up
+from howdah.workers.embedded.processes import lock_holders
 from howdah.workers.state import StateFolder
 
 BUNDLE = Path(__file__).parent / "bundle"

@@ -21,12 +21,12 @@ from temporalio.runtime import LoggingConfig
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from howdah.testing.collector import Collector
-from howdah.workers.census import Census
-from howdah.workers.endpoint import open_endpoint
-from howdah.workers.metrics import Measures
-from howdah.workers.observing import HEARTBEAT
+from howdah.workers.embedded.ports import free_port
 from howdah.workers.payloads import data_converter
-from howdah.workers.ports import free_port
+from howdah.workers.telemetry.census import Census
+from howdah.workers.telemetry.endpoint import open_endpoint
+from howdah.workers.telemetry.metrics import Measures
+from howdah.workers.telemetry.observing import HEARTBEAT
 
 GOOD, POOR = "seen-1", "seen-2"
 GO_ON = "go-on"

@@ -6,9 +6,9 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from howdah import names
-from howdah.workers.acceptance import end_abandoned
-from howdah.workers.builds import DEPLOYMENT
-from howdah.workers.served_sites import TRIAL
+from howdah.workers.embedded.acceptance import end_abandoned
+from howdah.workers.embedded.served_sites import TRIAL
+from howdah.workers.versioning.builds import DEPLOYMENT
 from tests.workers.conftest import until
 
 SITES = {"begun": TRIAL, "not-begun": None, "elsewhere": "local"}

@@ -1,6 +1,6 @@
 """What dies at once is started ever more slowly; what lived long is started at once."""
 
-from howdah.workers.backoff import HEALTHY, LONGEST, SHORTEST, Backoff
+from howdah.workers.embedded.backoff import HEALTHY, LONGEST, SHORTEST, Backoff
 
 
 def test_pauses_grow_to_the_longest_and_begin_anew_after_a_healthy_life() -> None:

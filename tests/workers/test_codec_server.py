@@ -13,9 +13,9 @@ from google.protobuf.json_format import MessageToJson, Parse
 from temporalio.api.common.v1 import Payload, Payloads
 
 from howdah.errors import ConfigError
-from howdah.workers.codec_server import LARGEST, CodecServer
-from howdah.workers.keys import Keyring, add_key, new_key, read_keys
-from howdah.workers.sealing import Sealing
+from howdah.workers.security.codec_server import LARGEST, CodecServer
+from howdah.workers.security.keys import Keyring, add_key, new_key, read_keys
+from howdah.workers.security.sealing import Sealing
 
 UI = "http://127.0.0.1:8233"
 PLAIN = Payload(metadata={"encoding": b"json/plain"}, data=b'"secret"')

@@ -8,7 +8,7 @@ import pytest
 
 from howdah.errors import ConfigError, ServerUnreachable
 from howdah.workers.connection import Connection, connect, ensure_served, workflow_url
-from howdah.workers.ports import free_port
+from howdah.workers.embedded.ports import free_port
 from howdah.workers.state import StateFolder
 from tests.workers.conftest import settle
 

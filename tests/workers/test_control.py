@@ -10,9 +10,9 @@ import pytest
 
 from howdah.errors import ConfigError, ServerUnreachable
 from howdah.workers.connection import connect
-from howdah.workers.control import Status, down, status, up
-from howdah.workers.ports import is_free
-from howdah.workers.processes import Process, identify, is_alive
+from howdah.workers.embedded.control import Status, down, status, up
+from howdah.workers.embedded.ports import is_free
+from howdah.workers.embedded.processes import Process, identify, is_alive
 from howdah.workers.state import Ports, StateFolder, Supervisor, read, save
 from tests.workers.conftest import started_job, until
 
@@ -129,7 +129,7 @@ async def test_workers_end_when_their_supervisor_is_killed_and_the_next_one_ends
 async def test_a_worker_that_hangs_does_not_outlive_its_supervisor_as_a_second_fleet(
     state: StateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("howdah.workers.locks.GRACE", 0.5)
+    monkeypatch.setattr("howdah.workers.embedded.locks.GRACE", 0.5)
     await up(detach=True)
     before = status()
     hanging = next(worker.pid for worker in before.workers if worker.site == "local")
@@ -190,7 +190,11 @@ async def test_a_stranger_who_took_the_port_while_the_server_was_dead_is_not_spo
 
 async def test_the_foreground_ends_in_order_with_ctrl_c(state: StateFolder) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "import asyncio; from howdah.workers.control import up; asyncio.run(up(detach=False))"),
+        *(
+            sys.executable,
+            "-c",
+            "import asyncio; from howdah.workers.embedded.control import up; asyncio.run(up(detach=False))",
+        ),
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stderr is not None

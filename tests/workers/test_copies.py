@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from howdah.errors import ConfigError
-from howdah.workers import copies
-from howdah.workers.builds import build_of
-from howdah.workers.copies import (
+from howdah.workers.embedded import copies
+from howdah.workers.embedded.copies import (
     PACKAGE,
     accept_build,
     accepted_build,
@@ -19,6 +18,7 @@ from howdah.workers.copies import (
     remove_copy,
 )
 from howdah.workers.state import StateFolder, open_state_folder
+from howdah.workers.versioning.builds import build_of
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "workflows").mkdir()
     (tmp_path / "workflows" / "job.py").write_text("one = 1\n")
     (folder / "workflows").symlink_to(tmp_path / "workflows")
-    monkeypatch.setattr("howdah.workers.builds.package_folder", lambda: folder)
+    monkeypatch.setattr("howdah.workers.versioning.builds.package_folder", lambda: folder)
     monkeypatch.setattr(copies, "package_folder", lambda: folder)
     return folder
 

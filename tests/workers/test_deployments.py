@@ -10,9 +10,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from howdah.errors import ServerRefuses
 from howdah.models.versions import Misfit, Replayed, SelfTested, Version, VersionStatus, release_of
-from howdah.workers.deployments import before_current, is_of, newest_of, status_of
-from howdah.workers.refusals import refusals_told
-from howdah.workers.replaying import in_words
+from howdah.workers.versioning.deployments import before_current, is_of, newest_of, status_of
+from howdah.workers.versioning.refusals import refusals_told
+from howdah.workers.versioning.replaying import in_words
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SAID = WorkerDeploymentVersionStatus

@@ -22,11 +22,11 @@ from howdah.activities.gate import Gate
 from howdah.errors import HostKeyRefused
 from howdah.models.desk import Part, Pause, Report, Resume, SiteState, Trouble
 from howdah.testing.temporal import PrivateTemporal
-from howdah.workers import attending
-from howdah.workers.attending import attended
-from howdah.workers.desk import begin_desk, read_desk, readable
 from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import workflow_runner
+from howdah.workers.sharing import attending
+from howdah.workers.sharing.attending import attended
+from howdah.workers.sharing.desk import begin_desk, read_desk, readable
 from howdah.workers.state import this_host
 from howdah.workflows.site_desk import SiteDesk
 from tests.workers.conftest import until

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from howdah.errors import ConfigError
-from howdah.workers.embedded import (
+from howdah.workers.embedded.ports import free_port
+from howdah.workers.embedded.processes import myself
+from howdah.workers.embedded.server import (
     PRAGMAS,
     SETTINGS,
     choose_ports,
@@ -15,8 +17,6 @@ from howdah.workers.embedded import (
     refuse_other_version,
     running_server,
 )
-from howdah.workers.ports import free_port
-from howdah.workers.processes import myself
 from howdah.workers.state import Ports, Server, StateFolder, save
 
 

@@ -16,10 +16,10 @@ from howdah.models.answers import Checks, Nothing
 from howdah.models.sites import ForkSite, Site
 from howdah.steps import questions
 from howdah.steps.batch import CAPABILITIES, CONTROL, STAGING, queue
-from howdah.workers import fairness
-from howdah.workers.fairness import are_kept, keep_shares, kept_shares
 from howdah.workers.payloads import data_converter
 from howdah.workers.serving import serve
+from howdah.workers.sharing import fairness
+from howdah.workers.sharing.fairness import are_kept, keep_shares, kept_shares
 from tests.workers.conftest import until
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from howdah.workers import logs
+from howdah.workers.embedded import logs
 
 
 def test_a_log_that_grew_too_large_is_put_aside_while_its_writer_goes_on(

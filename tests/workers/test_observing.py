@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from howdah.models.states import JobState
 from howdah.testing.collector import Collector, Seen
 from howdah.testing.temporal import PrivateTemporal
-from howdah.workers.metrics import METRICS
+from howdah.workers.telemetry.metrics import METRICS
 from tests.workers.observed import BUILD, GOOD, POOR, Scrape, World, scrape
 
 ROOT = Path(__file__).parents[2]

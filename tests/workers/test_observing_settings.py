@@ -14,13 +14,13 @@ from temporalio.runtime import LoggingConfig
 
 from howdah.errors import ConfigError
 from howdah.models.slots import ProjectTally
-from howdah.workers import tracing
-from howdah.workers.census import OTHERS, PROJECTS, by_project
-from howdah.workers.endpoint import leave_word, open_endpoint, take_word_back
-from howdah.workers.metrics import METRICS, SLOTS_HELD, Kind, Measures
-from howdah.workers.ports import free_port
+from howdah.workers.embedded.ports import free_port
 from howdah.workers.state import StateFolder
-from howdah.workers.step_metrics import outcome
+from howdah.workers.telemetry import tracing
+from howdah.workers.telemetry.census import OTHERS, PROJECTS, by_project
+from howdah.workers.telemetry.endpoint import leave_word, open_endpoint, take_word_back
+from howdah.workers.telemetry.metrics import METRICS, SLOTS_HELD, Kind, Measures
+from howdah.workers.telemetry.step_metrics import outcome
 from tests.workers.observed import scrape
 
 QUIET = LoggingConfig(filter="OFF")
@@ -133,10 +133,10 @@ def test_spans_are_recorded_when_the_standard_variables_name_a_collector(
 
 
 def test_without_a_collector_nothing_of_opentelemetry_is_imported() -> None:
-    code = "import sys; from howdah.workers import observing; observing.interceptors(); print(*sys.modules)"
+    code = "import sys; from howdah.workers.telemetry import observing; observing.interceptors(); print(*sys.modules)"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     done = subprocess.run([sys.executable, "-P", "-c", code], env=kept, capture_output=True, text=True, check=True)
-    assert "howdah.workers.tracing" in done.stdout.split()
+    assert "howdah.workers.telemetry.tracing" in done.stdout.split()
     assert not [name for name in done.stdout.split() if name.startswith("opentelemetry")]
 
 
@@ -158,7 +158,8 @@ def test_a_protocol_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch
 
 SEND = """
 import os
-from howdah.workers import observing, tracing
+from howdah.workers.telemetry import observing
+from howdah.workers.telemetry import tracing
 observing.interceptors()
 from opentelemetry import trace
 trace.get_tracer("x").start_span("y").end()
@@ -184,7 +185,7 @@ def test_a_collector_that_is_away_is_no_trouble_of_whoever_gives_a_command() -> 
 BEGIN = """
 import sys
 from pathlib import Path
-from howdah.workers import observing
+from howdah.workers.telemetry import observing
 from howdah.workers.state import StateFolder
 folder = StateFolder(Path(sys.argv[1]))
 print(observing.begin(fleet=folder, serves="bigred"), flush=True)

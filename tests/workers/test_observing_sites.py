@@ -19,11 +19,11 @@ from howdah.models.desk import Part, Pause, SiteState
 from howdah.models.job import BatchJob
 from howdah.models.progress import Live
 from howdah.testing.jobs import attempt_at
-from howdah.workers.endpoint import open_endpoint
-from howdah.workers.metrics import Measures
-from howdah.workers.observing import HEARTBEAT
-from howdah.workers.ports import free_port
-from howdah.workers.site_metrics import AtWork, Counted, shown, travelled
+from howdah.workers.embedded.ports import free_port
+from howdah.workers.telemetry.endpoint import open_endpoint
+from howdah.workers.telemetry.metrics import Measures
+from howdah.workers.telemetry.observing import HEARTBEAT
+from howdah.workers.telemetry.site_metrics import AtWork, Counted, shown, travelled
 from tests.workers.observed import Scrape, scrape
 
 Told = Callable[[], Scrape]

@@ -13,8 +13,8 @@ from howdah.errors import ConfigError
 from howdah.models.batch import BatchState
 from howdah.models.job import Watch
 from howdah.testing.jobs import attempt_at
-from howdah.workers.subjects import Subject, concerning, current, of_id, of_step
-from howdah.workers.words import AsJson, AsText, announce, last_words, set_up
+from howdah.workers.telemetry.subjects import Subject, concerning, current, of_id, of_step
+from howdah.workers.telemetry.words import AsJson, AsText, announce, last_words, set_up
 
 log = logging.getLogger("howdah.test")
 PI = Subject("pi-1", "main", 2, "bigred", "batch.submit")

@@ -3,7 +3,7 @@
 import os
 import socket
 
-from howdah.workers.ports import free_port, is_free, listens
+from howdah.workers.embedded.ports import free_port, is_free, listens
 
 
 def listener(address: str = "127.0.0.1") -> socket.socket:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from howdah.workers.processes import Process, end, identify, is_alive, lock_holders, myself, same_boot, tell
+from howdah.workers.embedded.processes import Process, end, identify, is_alive, lock_holders, myself, same_boot, tell
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(3600)"]
 STUBBORN = (

@@ -18,9 +18,9 @@ from temporalio.worker import Worker
 from howdah.cli.site_rates import rate_finding
 from howdah.models.sites import ForkSite, Site
 from howdah.steps.batch import SUBMISSION, queue
-from howdah.workers import rates
-from howdah.workers.rates import is_kept, keep_rate, kept_rate
 from howdah.workers.serving import serve
+from howdah.workers.sharing import rates
+from howdah.workers.sharing.rates import is_kept, keep_rate, kept_rate
 from tests.workers.conftest import until
 
 

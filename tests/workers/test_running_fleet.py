@@ -22,10 +22,10 @@ from howdah.models.spec import ExperimentSpec
 from howdah.models.states import JobState
 from howdah.steps.batch import CAPABILITIES, queue
 from howdah.workers.connection import connect, ensure_served, workflow_url
-from howdah.workers.control import status, up
+from howdah.workers.embedded.control import status, up
+from howdah.workers.embedded.locks import AlreadyRunning
+from howdah.workers.embedded.processes import lock_holders
 from howdah.workers.listing import list_workers, unserved
-from howdah.workers.locks import AlreadyRunning
-from howdah.workers.processes import lock_holders
 from howdah.workers.setup import RETENTION
 from howdah.workers.state import StateFolder
 from tests.workers.conftest import until

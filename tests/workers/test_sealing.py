@@ -12,12 +12,12 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from howdah.errors import ConfigError, UnknownName
-from howdah.workers.keys import Keyring, add_key, keys_file, load_keyring, new_key, read_keys, use_key
 from howdah.workers.payloads import data_converter
-from howdah.workers.protection import protect_embedded, protect_other, protection_of, refuse_unreadable
-from howdah.workers.sealed import CannotUnseal, is_sealed
-from howdah.workers.sealing import Sealing
-from howdah.workers.signing_key import make_signing_key
+from howdah.workers.security.keys import Keyring, add_key, keys_file, load_keyring, new_key, read_keys, use_key
+from howdah.workers.security.protection import protect_embedded, protect_other, protection_of, refuse_unreadable
+from howdah.workers.security.sealed import CannotUnseal, is_sealed
+from howdah.workers.security.sealing import Sealing
+from howdah.workers.security.signing_key import make_signing_key
 from howdah.workers.state import StateFolder
 from tests.workers.sealed_one import Sealed
 

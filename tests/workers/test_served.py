@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from howdah.workers.builds import DEPLOYMENT
-from howdah.workers.served import Builds, Kind, Served, to_be_served
-from howdah.workers.served_sites import TRIAL, changes
+from howdah.workers.embedded.served import Builds, Kind, Served, to_be_served
+from howdah.workers.embedded.served_sites import TRIAL, changes
+from howdah.workers.versioning.builds import DEPLOYMENT
 
 N, NEXT = "0.1.0-aaaaaaaa", "0.2.0-bbbbbbbb"
 SETTLED = Builds(N, N, frozenset({N}), frozenset({f"howdah:{N}"}))

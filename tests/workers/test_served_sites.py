@@ -8,7 +8,7 @@ import pytest
 from howdah.config import LOCAL, this_machine
 from howdah.errors import ConfigError, UnknownName
 from howdah.models.sites import Limits, SlurmSite
-from howdah.workers.served_sites import Changes, changes, definitions, read_site, write_sites
+from howdah.workers.embedded.served_sites import Changes, changes, definitions, read_site, write_sites
 from howdah.workers.state import StateFolder, open_state_folder
 
 BIGRED = SlurmSite(name="big.red", ssh="bigred", queue="debug", limits=Limits(poll=timedelta(seconds=7)))

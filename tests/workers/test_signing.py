@@ -20,13 +20,13 @@ from temporalio.worker import Replayer, Worker
 from howdah import names
 from howdah.errors import ConfigError
 from howdah.models.desk import SiteState
-from howdah.workers.countersigning import FRESH, Countersign, start_of, update_of
-from howdah.workers.desk import begin_desk, read_desk
 from howdah.workers.payloads import data_converter
-from howdah.workers.protection import examiners, protect_embedded, protection_of
-from howdah.workers.refusing import NotSigned
-from howdah.workers.signing import REFUSED, Signer, Signing
-from howdah.workers.signing_key import FILE, SigningKey, make_signing_key, read_signing_key
+from howdah.workers.security.countersigning import FRESH, Countersign, start_of, update_of
+from howdah.workers.security.protection import examiners, protect_embedded, protection_of
+from howdah.workers.security.refusing import NotSigned
+from howdah.workers.security.signing import REFUSED, Signer, Signing
+from howdah.workers.security.signing_key import FILE, SigningKey, make_signing_key, read_signing_key
+from howdah.workers.sharing.desk import begin_desk, read_desk
 from howdah.workers.state import StateFolder
 from tests.workers.asked import Asked, AskedChild, greet, tick
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from howdah.models.slots import Answer, SlotLimits, Want
-from howdah.workers.slot_news import BELIEVED, REPEATED, SILENCE, SlotNews
+from howdah.workers.sharing.slot_news import BELIEVED, REPEATED, SILENCE, SlotNews
 from howdah.workflows.slot_book import SlotBook
 
 MOST = 2

@@ -21,13 +21,13 @@ from howdah.models.progress import Live
 from howdah.models.slots import Answer, Ask, Holder, ProjectSlots, SlotLimits, SlotsKept
 from howdah.models.states import BatchState
 from howdah.testing.jobs import attempt_at, job_at
-from howdah.workers import slot_exchange
 from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import workflow_runner
-from howdah.workers.slot_audit import needs_its_slot
-from howdah.workers.slot_exchange import exchange, tally
-from howdah.workers.slot_news import SlotNews
-from howdah.workers.slots import CountedSlots, Pace
+from howdah.workers.sharing import slot_exchange
+from howdah.workers.sharing.slot_audit import needs_its_slot
+from howdah.workers.sharing.slot_exchange import exchange, tally
+from howdah.workers.sharing.slot_news import SlotNews
+from howdah.workers.sharing.slots import CountedSlots, Pace
 from howdah.workflows.hpc_job import HpcJob
 from howdah.workflows.site_slots import SiteSlots
 from tests.workflows.conftest import Stage, stage
@@ -214,7 +214,7 @@ async def test_while_nobody_keeps_the_book_all_wait_and_are_told_why(world: Worl
 
 @pytest.fixture
 def swift_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("howdah.workers.slot_exchange.PATIENCE", 0.5)
+    monkeypatch.setattr("howdah.workers.sharing.slot_exchange.PATIENCE", 0.5)
 
 
 async def test_who_finds_no_chair_keeps_its_place_and_an_urgent_one_takes_the_chair_of_the_last(world: World) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from howdah.workers.processes import Process
+from howdah.workers.embedded.processes import Process
+from howdah.workers.embedded.upgrading import takes_over
 from howdah.workers.state import Supervisor
-from howdah.workers.upgrading import takes_over
 
 N, SAME_RELEASE, LATER, EARLIER = "0.2.0-aaaaaaaa", "0.2.0-bbbbbbbb", "0.10.0-cccccccc", "0.1.9-dddddddd"
 

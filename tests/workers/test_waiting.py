@@ -18,7 +18,7 @@ from howdah import names
 from howdah.models.unserved import UnservedQueue, unserved_text
 from howdah.testing.temporal import PrivateTemporal
 from howdah.workers.listing import heartbeats, list_workers
-from howdah.workers.promoting import make_current
+from howdah.workers.versioning.promoting import make_current
 from howdah.workers.waiting import unserved_lines, unserved_queues
 from tests.workers.conftest import until
 from tests.workers.patient import Patient

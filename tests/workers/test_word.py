@@ -1,8 +1,8 @@
 """What a worker on trial tells its supervisor, and what people read of it."""
 
 from howdah.models.versions import Misfit, Replayed, SelfTested
-from howdah.workers.acceptance import why_not
-from howdah.workers.word import Word, decode, encode
+from howdah.workers.embedded.acceptance import why_not
+from howdah.workers.embedded.word import Word, decode, encode
 
 
 def test_a_word_comes_back_as_it_was_said() -> None:

@@ -19,7 +19,7 @@ from howdah.models.progress import Progress
 from howdah.models.states import BatchState, JobState
 from howdah.testing.fake_site import FakeSite
 from howdah.testing.temporal import TIME_SKIPPING
-from howdah.workers.embedded import find_program
+from howdah.workers.embedded.server import find_program
 from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import CONTRACT, workflow_runner
 from howdah.workflows.hpc_job import HpcJob

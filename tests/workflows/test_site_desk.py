@@ -14,10 +14,10 @@ from howdah import names
 from howdah.models.causes import FailureCause
 from howdah.models.desk import Part, Pause, Report, Resume, SiteState, Trouble
 from howdah.testing.temporal import TIME_SKIPPING
-from howdah.workers.desk import read_desk
-from howdah.workers.embedded import find_program
+from howdah.workers.embedded.server import find_program
 from howdah.workers.payloads import data_converter
 from howdah.workers.sandbox import CONTRACT, workflow_runner
+from howdah.workers.sharing.desk import read_desk
 from howdah.workflows.desk_book import BELIEVED, MOST_REPORTS, MOST_TEXT, details, with_pause, with_report, with_resume
 from howdah.workflows.site_desk import MOST_EVENTS, SiteDesk
 

@@ -20,8 +20,8 @@ from howdah.errors import HowdahError, ServerUnreachable
 from howdah.models.sites import Site
 from howdah.testing.wire import Wire
 from howdah.workers.connection import Connection, connect, ensure_served
-from howdah.workers.control import down
-from howdah.workers.processes import Process, is_alive, tell
+from howdah.workers.embedded.control import down
+from howdah.workers.embedded.processes import Process, is_alive, tell
 from howdah.workers.state import Server, StateFolder, Supervisor, read
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from howdah.testing.daemons import PATH, Daemons, missing_packages, until
-from howdah.workers.ports import free_port
+from howdah.workers.embedded.ports import free_port
 
 _PROGRAMS = {"slurmdbd": "slurmdbd", "mariadbd": "mariadb-server-core", "sacctmgr": "slurm-wlm"}
 _SYSTEM_TABLES = Path("/usr/share/mysql/mysql_system_tables.sql")

@@ -20,7 +20,7 @@ from howdah.testing import memory_limits, slurm_conf
 from howdah.testing.accounting import PrivateAccounting
 from howdah.testing.daemons import missing_packages, until
 from howdah.testing.slurm_daemons import SlurmDaemons
-from howdah.workers.ports import free_port
+from howdah.workers.embedded.ports import free_port
 
 _PROGRAMS = {"munged": "munge", "slurmctld": "slurm-wlm", "slurmd": "slurm-wlm", "sbatch": "slurm-wlm"}
 

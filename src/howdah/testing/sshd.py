@@ -18,7 +18,7 @@ from typing import Self
 
 import asyncssh
 
-from howdah.workers.ports import free_port
+from howdah.workers.embedded.ports import free_port
 
 ALIAS = "private"
 """The Host in `ssh_config`."""

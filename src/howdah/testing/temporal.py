@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from howdah import names
-from howdah.workers.embedded import SETTINGS, find_program
-from howdah.workers.ports import free_port
+from howdah.workers.embedded.ports import free_port
+from howdah.workers.embedded.server import SETTINGS, find_program
 
 STARTS_WITHIN = 30.0
 """Seconds."""

@@ -1,0 +1,1 @@
+"""What keeps others' commands out and values under lock: signatures, seals, keys."""
