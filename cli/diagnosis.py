@@ -3,13 +3,8 @@
 import platform
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 
 from howdah import __version__, names
 from howdah.cli.answers import Diagnosis, Finding
@@ -37,7 +32,8 @@ from howdah.steps import questions
 from howdah.steps.batch import CAPABILITIES, SUBMISSION, queue
 from howdah.workers.connection import Connection, connect, ensure_served
 from howdah.workers.embedded.control import status
-from howdah.workers.listing import is_polling, unserved
+from howdah.workers.listing import unserved
+from howdah.workers.queues import TASKS, is_polled
 
 NETWORK = {"nfs", "nfs4", "lustre", "gpfs", "beegfs", "cifs", "smb3", "afs", "fuse.sshfs", "ceph", "panfs", "wekafs"}
 
@@ -174,14 +170,7 @@ async def _workers(connection: Connection) -> list[Finding]:
 
 
 async def _workflows_are_served(connection: Connection) -> bool:
-    told = await connection.client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=connection.namespace,
-            task_queue=TaskQueue(name=names.WORKFLOW_QUEUE),
-            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
-    )
-    return is_polling(told.pollers, datetime.now(UTC))
+    return await is_polled(connection.client, names.WORKFLOW_QUEUE, TASKS)
 
 
 def _site_look(connection: Connection, site: Site) -> Look:

@@ -31,7 +31,8 @@ from howdah.models.sites import Site
 from howdah.models.states import JobState
 from howdah.steps.batch import queue
 from howdah.workers.connection import Connection, workflow_url
-from howdah.workers.listing import answers_workflows, unserved
+from howdah.workers.listing import unserved
+from howdah.workers.queues import TASKS, is_polled
 from howdah.workers.sharing.desk import read_desk
 
 PATIENCE = timedelta(seconds=5)
@@ -116,7 +117,7 @@ async def _answer(client: Client, handle: WorkflowHandle[Any, Progress], task_qu
     asked = asyncio.ensure_future(handle.query(names.PROGRESS, result_type=Progress, rpc_timeout=PATIENCE))
     try:
         answered, _ = await asyncio.wait([asked], timeout=SOON if once else None)
-        if not answered and not await answers_workflows(client, task_queue):
+        if not answered and not await is_polled(client, task_queue, TASKS):
             raise TimeoutError
         answer: Progress = await asked
         return answer

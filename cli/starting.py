@@ -22,7 +22,7 @@ from howdah.models.job import Job
 from howdah.models.sites import Site
 from howdah.workers.bundles import bundle_of
 from howdah.workers.connection import Connection, ensure_served, workflow_url
-from howdah.workers.listing import answers_workflows
+from howdah.workers.queues import TASKS, is_polled
 
 
 def planned(file: str, settings: Sequence[Setting], sites: Mapping[str, Site], *, id_: str | None = None) -> Job:
@@ -68,5 +68,5 @@ async def _ensure_served(connection: Connection, job: Job, site: Site) -> None:
 async def _tell_of_nobody(view: View, connection: Connection, job: Job) -> None:
     """The embedded fleet begins with a bundle now; elsewhere somebody has to."""
     bundle = bundle_of(job.spec.type)
-    if bundle and not connection.embedded and not await answers_workflows(connection.client, bundle):
+    if bundle and not connection.embedded and not await is_polled(connection.client, bundle, TASKS):
         view.say(NO_BUNDLE.format(bundle))

@@ -1,12 +1,11 @@
 """Who serves what: the workers that the server knows of, judged by their last heartbeat."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from temporalio.api.enums.v1 import TaskQueueType, WorkerStatus
-from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
+from temporalio.api.enums.v1 import WorkerStatus
 from temporalio.api.worker.v1 import WorkerHeartbeat
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, ListWorkersRequest
+from temporalio.api.workflowservice.v1 import ListWorkersRequest
 from temporalio.client import Client
 
 from howdah.models.answers import WorkerRow
@@ -15,6 +14,7 @@ from howdah.names import WORKFLOW_QUEUE
 from howdah.steps.batch import CAPABILITIES, queue
 from howdah.steps.versions import workflows_beside
 from howdah.workers.frozen import is_frozen
+from howdah.workers.queues import describe_queue, takes_on
 from howdah.workers.telemetry.observing import HEARTBEAT
 from howdah.workers.tuning import said_slots
 
@@ -22,9 +22,6 @@ SILENT = timedelta(seconds=35)
 """Three heartbeats of a worker of ours. The server goes on listing the dead for five minutes."""
 STOPPED = timedelta(seconds=15)
 """A worker's last word is that it stops; one that takes its time says so again with every heartbeat."""
-STALE_POLL = timedelta(seconds=75)
-"""A poll lasts a minute at most, then the next one is noted."""
-
 RUNNING, STOPPING, LOST, FROZEN = "running", "stopping", "lost", "frozen"
 
 
@@ -49,15 +46,14 @@ async def heartbeats(client: Client) -> list[WorkerHeartbeat]:
 
 async def unserved(client: Client, site: Site) -> list[str]:
     """The capabilities of a site that no worker serves."""
-    ended = last_words(await heartbeats(client), datetime.now(UTC))
-    return [
-        capability for capability in CAPABILITIES if not await _is_polled(client, queue(site.name, capability), ended)
-    ]
+    now = datetime.now(UTC)
+    ended = last_words(await heartbeats(client), now)
 
+    async def is_served(capability: str) -> bool:
+        told = await describe_queue(client, queue(site.name, capability))
+        return any(takes_on(poller, ended, now) for poller in told.pollers)
 
-async def answers_workflows(client: Client, name: str) -> bool:
-    """Some worker takes workflows from this queue, or did so until a minute ago."""
-    return await _is_polled(client, name, {}, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW)
+    return [capability for capability in CAPABILITIES if not await is_served(capability)]
 
 
 def rows(beats: Iterable[WorkerHeartbeat], now: datetime) -> list[WorkerRow]:
@@ -100,37 +96,6 @@ def last_words(beats: Iterable[WorkerHeartbeat], now: datetime) -> dict[str, dat
         ended[who] = max(ended.get(who, _time(beat)), _time(beat) + unheard)
         running |= {who} if state == RUNNING else set()
     return {who: moment for who, moment in ended.items() if who not in running}
-
-
-def takes_on(poller: PollerInfo, ended: Mapping[str, datetime], now: datetime) -> bool:
-    """It polls, and is none of those that have ended, see `last_words`."""
-    polled = poller.last_access_time.ToDatetime(UTC)
-    return is_fresh(poller, now) and not (poller.identity in ended and polled <= ended[poller.identity])
-
-
-def is_polling(pollers: Iterable[PollerInfo], now: datetime) -> bool:
-    return any(is_fresh(poller, now) for poller in pollers)
-
-
-def is_fresh(poller: PollerInfo, now: datetime) -> bool:
-    return now - poller.last_access_time.ToDatetime(UTC) < STALE_POLL
-
-
-async def _is_polled(
-    client: Client,
-    name: str,
-    ended: Mapping[str, datetime],
-    kind: TaskQueueType.ValueType = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-) -> bool:
-    told = await client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=client.namespace,
-            task_queue=TaskQueue(name=name),
-            task_queue_type=kind,
-        )
-    )
-    now = datetime.now(UTC)
-    return any(takes_on(poller, ended, now) for poller in told.pollers)
 
 
 def _row(beats: Sequence[WorkerHeartbeat], now: datetime) -> WorkerRow:

@@ -7,9 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
@@ -21,6 +18,7 @@ from howdah.workers.bundles import bundle_queue
 from howdah.workers.composition import Queue, site_queues, step_name, workflow_queue
 from howdah.workers.memory import bound_memory
 from howdah.workers.offer import wanted
+from howdah.workers.queues import STEPS, TASKS, describe_queue
 from howdah.workers.sandbox import workflow_runner
 from howdah.workers.security.protection import refuse_unreadable
 from howdah.workers.sharing.attending import attended
@@ -174,10 +172,5 @@ async def _announce(
 
 
 async def _is_polled_by_us(client: Client, queue: Queue) -> bool:
-    kind = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW if queue.workflows else TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
-    told = await client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=client.namespace, task_queue=TaskQueue(name=queue.name), task_queue_type=kind
-        )
-    )
+    told = await describe_queue(client, queue.name, TASKS if queue.workflows else STEPS)
     return any(poller.identity == client.identity for poller in told.pollers)

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from temporalio.api.deployment.v1 import WorkerDeploymentVersion
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.worker.v1 import WorkerHeartbeat
 from temporalio.api.workflowservice.v1 import (
-    DescribeTaskQueueRequest,
     DescribeTaskQueueResponse,
     DescribeWorkerDeploymentVersionRequest,
 )
@@ -24,11 +21,10 @@ from howdah.models.versions import Version, VersionStatus
 from howdah.plugins import JobType, installed
 from howdah.steps.batch import CAPABILITIES, queue
 from howdah.steps.versions import workflows_beside
-from howdah.workers.listing import heartbeats, last_words, takes_on
+from howdah.workers.listing import heartbeats, last_words
+from howdah.workers.queues import TASKS, describe_queue, takes_on
 from howdah.workers.versioning.deployments import list_deployments, list_versions
 
-STEPS = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
-TASKS = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
 ROUTED = (VersionStatus.CURRENT, VersionStatus.RAMPING)
 MOST_SITES = 200
 """That only running experiments tell of: each is one question."""
@@ -62,7 +58,7 @@ class _Look:
 
     async def at_sites(self, sites: Iterable[str]) -> list[UnservedQueue]:
         places = [(site, capability) for site in sorted(sites) for capability in CAPABILITIES]
-        told = await asyncio.gather(*(self._describe(queue(*place), STEPS) for place in places))
+        told = await asyncio.gather(*(describe_queue(self.client, queue(*place), stats=True) for place in places))
         return [
             UnservedQueue(queue=queue(site, capability), site=site, capability=capability, waiting=_backlog(one))
             for (site, capability), one in zip(places, told, strict=True)
@@ -72,22 +68,12 @@ class _Look:
     async def of_workflows(self, *, except_for: Collection[str]) -> list[UnservedQueue]:
         """Where no worker has ever been there is no version either."""
         queues = {names.WORKFLOW_QUEUE, *(kind.task_queue for kind in installed(JobType).values())} - {*except_for}
-        told = {name: await self._describe(name, TASKS) for name in sorted(queues)}
+        told = {name: await describe_queue(self.client, name, TASKS, stats=True) for name in sorted(queues)}
         return [
             UnservedQueue(queue=name, bundle=_bundle(name), waiting=_backlog(one))
             for name, one in told.items()
             if not self._is_polled(one)
         ]
-
-    async def _describe(self, name: str, kind: TaskQueueType.ValueType) -> DescribeTaskQueueResponse:
-        return await self.client.workflow_service.describe_task_queue(
-            DescribeTaskQueueRequest(
-                namespace=self.client.namespace,
-                task_queue=TaskQueue(name=name),
-                task_queue_type=kind,
-                report_stats=True,
-            )
-        )
 
     def _is_polled(self, told: DescribeTaskQueueResponse) -> bool:
         now = datetime.now(UTC)

@@ -10,7 +10,8 @@ from temporalio.api.worker.v1 import WorkerHeartbeat
 
 from howdah.steps.versions import queue as gate
 from howdah.workers.frozen import is_frozen
-from howdah.workers.listing import is_polling, last_words, rows, silent, status, takes_on
+from howdah.workers.listing import last_words, rows, silent, status
+from howdah.workers.queues import is_polling, takes_on
 from howdah.workers.state import this_host
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

@@ -54,7 +54,7 @@ async def test_a_desk_is_served_without_a_version_where_one_with_a_version_was_s
         pass
     client = await Client.connect(temporal, data_converter=data_converter())
     name = str(uuid.uuid4())
-    desk = SiteState(site=name, paused=Pause(by="ann", since=datetime(2026, 11, 21, tzinfo=UTC)))
+    desk = SiteState(site=name, pause=Pause(by="ann", since=datetime(2026, 11, 21, tzinfo=UTC)))
     async with Worker(client, task_queue=name, workflows=[SiteDesk], workflow_runner=workflow_runner()):
         handle = await client.start_workflow(SiteDesk.run, desk, id=name, task_queue=name)
         async with asyncio.timeout(60):

@@ -2,34 +2,26 @@
 
 from typing import Any
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue, TaskQueueConfig
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, UpdateTaskQueueConfigRequest
+from temporalio.api.taskqueue.v1 import TaskQueueConfig
+from temporalio.api.workflowservice.v1 import UpdateTaskQueueConfigRequest
 from temporalio.client import Client
 
 from howdah.steps import seconds
+from howdah.workers.queues import STEPS, describe_queue
 
 PATIENCE = seconds(10)
-_KIND = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
 
 
 async def read_settings(client: Client, queue: str) -> TaskQueueConfig:
     """Raises RPCError."""
-    told = await client.workflow_service.describe_task_queue(
-        DescribeTaskQueueRequest(
-            namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=_KIND, report_config=True
-        ),
-        retry=True,
-        timeout=PATIENCE,
-    )
-    return told.config
+    return (await describe_queue(client, queue, config=True, patience=PATIENCE)).config
 
 
 async def write_settings(client: Client, queue: str, **changes: Any) -> None:
     """`changes`: fields of UpdateTaskQueueConfigRequest. Raises RPCError."""
     await client.workflow_service.update_task_queue_config(
         UpdateTaskQueueConfigRequest(
-            namespace=client.namespace, identity=client.identity, task_queue=queue, task_queue_type=_KIND, **changes
+            namespace=client.namespace, identity=client.identity, task_queue=queue, task_queue_type=STEPS, **changes
         ),
         retry=True,
         timeout=PATIENCE,

@@ -11,8 +11,6 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError
@@ -22,7 +20,7 @@ from howdah.models.slots import ProjectTally, SlotsTally
 from howdah.models.states import JobState
 from howdah.plugins import JobType, installed
 from howdah.steps.batch import CAPABILITIES, queue
-from howdah.workers.listing import is_polling
+from howdah.workers.queues import STEPS, TASKS, describe_queue, is_polling
 from howdah.workers.sharing.slot_exchange import tally
 from howdah.workers.telemetry.metrics import (
     BACKLOG,
@@ -51,7 +49,6 @@ SITES = 1000
 """So many sites are remembered."""
 ANEW = 20
 """Experiments that are looked at in one go for sites that were not heard of before."""
-_ACTIVITY, _WORKFLOW = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
 _SITE = SearchAttributeKey.for_keyword(names.SITE)
 
 
@@ -132,7 +129,7 @@ class Census:
     async def _queues(self) -> None:
         types = {kind.task_queue for kind in installed(JobType).values()}
         of_sites = {queue(site, capability) for site in self._sites for capability in CAPABILITIES}
-        asked = [(name, _WORKFLOW) for name in types] + [(name, _ACTIVITY) for name in of_sites]
+        asked = [(name, TASKS) for name in types] + [(name, STEPS) for name in of_sites]
         told = dict(zip(asked, await asyncio.gather(*(self._queue(*one) for one in asked)), strict=True))
         for metric, place in ((BACKLOG, 0), (BACKLOG_AGE, 1), (SERVED, 2)):
             self._measures.show_all(metric, {(name,): numbers[place] for (name, _), numbers in told.items()})
@@ -140,14 +137,7 @@ class Census:
     async def _queue(self, name: str, kind: TaskQueueType.ValueType) -> tuple[float, float, float]:
         """Tasks that wait, for how many seconds the oldest does, and 1 if anybody polls."""
         async with self._few:
-            told = await self._client.workflow_service.describe_task_queue(
-                DescribeTaskQueueRequest(
-                    namespace=self._client.namespace,
-                    task_queue=TaskQueue(name=name),
-                    task_queue_type=kind,
-                    report_stats=True,
-                )
-            )
+            told = await describe_queue(self._client, name, kind, stats=True)
         age = told.stats.approximate_backlog_age.ToTimedelta().total_seconds()
         return told.stats.approximate_backlog_count, age, is_polling(told.pollers, datetime.now(UTC))
 

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.deployment.v1 import RoutingConfig, WorkerDeploymentInfo, WorkerDeploymentVersion
-from temporalio.api.enums.v1 import TaskQueueType, WorkerDeploymentVersionStatus
-from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
+from temporalio.api.enums.v1 import WorkerDeploymentVersionStatus
+from temporalio.api.taskqueue.v1 import PollerInfo
 from temporalio.api.workflowservice.v1 import (
     DeleteWorkerDeploymentVersionRequest,
-    DescribeTaskQueueRequest,
     DescribeWorkerDeploymentVersionRequest,
     ListWorkerDeploymentsRequest,
 )
@@ -23,7 +22,8 @@ from howdah import names
 from howdah.models.versions import Version, VersionStatus, release_of
 from howdah.plugins import JobType
 from howdah.plugins import names as installed
-from howdah.workers.listing import heartbeats, is_fresh, silent
+from howdah.workers.listing import heartbeats, silent
+from howdah.workers.queues import TASKS, describe_queue, is_fresh
 from howdah.workers.versioning.promoting import described
 
 NO_EXPERIMENTS = (names.SITE_DESK, names.SITE_SLOTS, names.SELF_TEST)
@@ -82,8 +82,7 @@ async def workflow_queues(client: Client, deployment: str, build: str) -> list[s
             deployment_version=WorkerDeploymentVersion(deployment_name=deployment, build_id=build),
         )
     )
-    workflows = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
-    return sorted({queue.name for queue in told.version_task_queues if queue.type == workflows})
+    return sorted({queue.name for queue in told.version_task_queues if queue.type == TASKS})
 
 
 async def delete_version(client: Client, deployment: str, build: str, *, skip_drainage: bool = False) -> None:
@@ -119,19 +118,9 @@ class Pollers:
         found: set[str] = set()
         for queue in await workflow_queues(self._client, deployment, build):
             if queue not in self._of:
-                self._of[queue] = await self._pollers(queue)
+                self._of[queue] = list((await describe_queue(self._client, queue, TASKS)).pollers)
             found |= {one.identity for one in self._of[queue] if is_of(one, deployment, build) and is_fresh(one, now)}
         return tuple(sorted(found - self._silent))
-
-    async def _pollers(self, queue: str) -> list[PollerInfo]:
-        told = await self._client.workflow_service.describe_task_queue(
-            DescribeTaskQueueRequest(
-                namespace=self._client.namespace,
-                task_queue=TaskQueue(name=queue),
-                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-            )
-        )
-        return list(told.pollers)
 
 
 def is_of(poller: PollerInfo, deployment: str, build: str) -> bool:

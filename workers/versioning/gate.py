@@ -7,12 +7,8 @@ machine and with whatever release installed, has the code tried that will run.
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import (
     Client,
     WorkflowExecutionStatus,
@@ -31,8 +27,8 @@ from howdah.names import WORKFLOW_QUEUE
 from howdah.steps import activities_of, carries_out, minutes, seconds, versions
 from howdah.steps.batch import CAPABILITIES, queue
 from howdah.workers.composition import Queue
-from howdah.workers.listing import is_polling
 from howdah.workers.origin import origin_of
+from howdah.workers.queues import is_polled
 from howdah.workers.tuning import Tuning
 from howdah.workers.versioning.deployments import on_version
 from howdah.workers.versioning.promoting import current_build
@@ -136,18 +132,7 @@ class VersionGate:
         return await replayed(histories, self._code, self._client.data_converter, of=of, client=self._client)
 
     async def _is_whole(self, site: str) -> bool:
-        served = [await self._is_polled(queue(site, capability)) for capability in CAPABILITIES]
-        return all(served)
-
-    async def _is_polled(self, name: str) -> bool:
-        told = await self._client.workflow_service.describe_task_queue(
-            DescribeTaskQueueRequest(
-                namespace=self._client.namespace,
-                task_queue=TaskQueue(name=name),
-                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-            )
-        )
-        return is_polling(told.pollers, datetime.now(UTC))
+        return all([await is_polled(self._client, queue(site, capability)) for capability in CAPABILITIES])
 
 
 async def _question(handle: WorkflowHandle[Any, Any]) -> Followed | None:
