@@ -24,13 +24,17 @@ def scratch(site: Site) -> str:
 
 
 def make(attempt: Attempt, site: Site) -> Question[Workdir]:
-    """Make the folder and mark it with the attempt's key, and with who made it. Made already is as good."""
+    """Make the folder and mark it with the attempt's key, and with who made it. Made already is as good.
+
+    Another job of the experiment may be removing the folder above, found empty, at this moment: hence two tries.
+    """
     job = attempt.job
     origin = f"{job.origin} {job.experiment}" if job.origin else ""
     script = f"""
 S={scratch(site)}; D=$S/{shlex.quote(attempt.subfolder)}; K={shlex.quote(attempt.key)}; O={shlex.quote(origin)}
 say() {{ printf '%s\\n' "$*"; exit 0; }}
-mkdir -p "$D/{CONTROL}" 2>&1 || say "FAILED $(df -Pk "$S" 2>/dev/null | tail -n 1)"
+make() {{ mkdir -p "$D/{CONTROL}"; }}
+make 2>/dev/null || make 2>&1 || say "FAILED $(df -Pk "$S" 2>/dev/null | tail -n 1)"
 cd "$D" || say FAILED
 if [ -e {CONTROL}/key ]; then
   [ "$(cat {CONTROL}/key)" = "$K" ] || say TAKEN "$D"

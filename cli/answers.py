@@ -214,6 +214,7 @@ class Key(Data):
     name: str
     form: str
     default: str
+    meaning: str = ""
 
 
 class TypeShown(TypeRow):

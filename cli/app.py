@@ -6,6 +6,8 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache, partial
+from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -75,6 +77,7 @@ def program(
 def main() -> NoReturn:
     """Ends without unwinding the interpreter: threads of the Temporal SDK make that crash now and then,
     and the shell would hear of a crash instead of our exit code."""
+    _make_streams_usable(sys.argv[1:])
     code = run(sys.argv[1:])
     if tracing := sys.modules.get("howdah.workers.telemetry.tracing"):
         tracing.flush()
@@ -82,6 +85,16 @@ def main() -> NoReturn:
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def _make_streams_usable(arguments: Sequence[str]) -> None:
+    """A stream that our caller has closed swallows what is written; a sign that an encoding does not have becomes '?',
+    but JSON is UTF-8 everywhere. None of this may end a command."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        encoding = "utf-8" if _asks(arguments, "--json") else sys.stdout.encoding
+        sys.stdout.reconfigure(encoding=encoding, errors="replace")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -108,7 +121,9 @@ def _invoke(arguments: Sequence[str]) -> int:
     program = typer.main.get_command(app)
     try:
         code = program.main(list(arguments), prog_name="howdah", standalone_mode=False)
-    except SystemExit as end:  # shell completion ends so
+    except SystemExit as end:  # shell completion ends so, and typer when nobody reads any more
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
         code = end.code
     except typer.TyperException as error:
         if type(error).__name__ != "NoArgsIsHelpError":

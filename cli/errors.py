@@ -1,5 +1,6 @@
 """Exit codes, and how an error is told: what happened to what, and the next command."""
 
+import errno
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from enum import IntEnum
 import typer
 
 from howdah.errors import HowdahError, OutcomeUnknown, ServerUnreachable, SiteUnreachable, SpecError, UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ExitCode(IntEnum):
@@ -68,6 +71,13 @@ def complaint(error: BaseException) -> Complaint:
     if isinstance(error, typer.TyperException):
         return Complaint(
             code="usage", message=error.format_message(), hint=_usage_hint(error), exit_code=ExitCode.USAGE
+        )
+    if full := next((one for one in _chain(error) if isinstance(one, OSError) and one.errno in FULL), None):
+        return Complaint(
+            code="disk_full",
+            message=f"No room is left for {full.filename or 'what was to be written'}: {full.strerror}.",
+            hint="make room there, and do it again",
+            exit_code=ExitCode.FAILED,
         )
     if lost := next((one for one in _chain(error) if _is_lost_server(one)), None):
         return Complaint(

@@ -1,8 +1,8 @@
 """The user's files on the way into a job: recorded, and deposited when workers cannot see them."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from howdah.activities.staging.inputs import PLAIN, scheme_of
 from howdah.cli.depositing import Deposited, deposit
@@ -33,7 +33,7 @@ async def recorded(
         known = await know(found, tell, memo())
     if depot is None:
         return tuple(one.recorded for one in known)
-    _check(depot)
+    check_depot(depot)
     with _in_a_clients_words(), view.moving() as tell:
         deposited = await deposit(known, depot, tell, look_closely=look_closely)
     view.say(_told(deposited, depot))
@@ -70,9 +70,12 @@ def _or_earlier(fresh: Recorded, earlier: Recorded | None) -> Recorded:
     return fresh
 
 
-def _check(depot: str) -> None:
-    """A folder that is not there may be one that is not mounted: to make it would put everything elsewhere."""
-    if scheme_of(depot) == PLAIN and not Path(depot).is_dir():
+def check_depot(depot: str) -> None:
+    """A folder that is not there may be one that is not mounted: to make it would put everything elsewhere.
+
+    Raises: ConfigError.
+    """
+    if scheme_of(depot) == PLAIN and not os.path.isdir(depot):  # noqa: PTH112 - Path's raises, as for a stale mount
         raise ConfigError(f"The depot {depot} is not there.", hint=f"mount it, or make it: mkdir -p {depot}")
 
 

@@ -57,7 +57,8 @@ def _keys(spec: type[BaseModel], above: str = "") -> list[Key]:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             keys += _keys(field.annotation, f"{above}{key}.")
         else:
-            keys.append(Key(name=above + key, form=_form(schema["properties"][key], schema), default=_default(field)))
+            form = _form(schema["properties"][key], schema)
+            keys.append(Key(name=above + key, form=form, default=_default(field), meaning=field.description or ""))
     return keys
 
 

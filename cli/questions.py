@@ -13,6 +13,7 @@ from temporalio.exceptions import TimeoutError as TookTooLong
 from howdah.cli.errors import CommandFailed, Unserved
 from howdah.errors import SiteUnreachable
 from howdah.models.causes import FailureCause
+from howdah.models.desk_words import without_retry
 from howdah.models.job import Attempt, Job
 from howdah.models.progress import Failure, Progress
 from howdah.precedence import FIRST
@@ -68,7 +69,7 @@ def _told(cause: BaseException, site: str, on: str) -> Exception:
     failure = _failure(cause)
     message = failure.message if failure else f"Site {site} gave no answer: {cause}"
     hint = (failure.hint if failure else "") or f"see: howdah site check {site}"
-    hint = hint.replace("{site}", site).replace("; then: howdah retry {id}", "")
+    hint = without_retry(hint).replace("{site}", site)
     if failure and failure.cause is FailureCause.SITE_UNREACHABLE:
         return SiteUnreachable(message, hint=hint)
     return CommandFailed(message, hint=hint)

@@ -153,6 +153,11 @@ async def _client(settings: ClientConnectConfig, *, address: str, identity: str 
                     if STARTING not in str(error):
                         raise
                 await asyncio.sleep(_LOOK_AGAIN)
+    except ValueError as error:
+        raise ConfigError(
+            f"{address!r} is no address of a Temporal server: {error}.",
+            hint="let TEMPORAL_ADDRESS or temporal.toml say HOST:PORT, such as temporal.example.org:7233",
+        ) from error
     except (RuntimeError, RPCError, TimeoutError, OSError) as error:
         raise unreachable(address, error, settings) from error
 

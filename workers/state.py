@@ -8,6 +8,8 @@ sites/NAME.json      the sites that are served; bundles/NAME: the bundles
 versions/BUILD/      the code of each build that runs or that experiments are pinned to; versions/accepted: the build
                      that passed its trial last
 servers/             which other servers were prepared for howdah
+signing.key          what the embedded fleet and its clients know each other by
+metrics/             where Prometheus finds the workers of the fleet, if metrics are told
 logs/                one file per process
 """
 
@@ -176,7 +178,7 @@ def save(path: Path, text: str) -> None:
     """Replace a file as a whole, so that a reader sees the old or the new one even if we die here."""
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w") as file:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:  # whoever reads it may have another locale
             file.write(text)
         Path(beside).replace(path)
     except BaseException:
@@ -187,5 +189,5 @@ def save(path: Path, text: str) -> None:
 def read(path: Path, kind: type[Kind]) -> Kind | None:
     """A record, or None when there is none that we understand."""
     with suppress(OSError, ValidationError, UnicodeDecodeError):
-        return kind.model_validate_json(path.read_text())
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
     return None

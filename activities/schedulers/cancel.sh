@@ -19,7 +19,8 @@ if [ "$owner" = "$key" ]; then
   [ -e cancel ] || say FAILED
   if command -v flock >/dev/null && true >>lock; then
     exec 9>>lock
-    flock -w 2 9 || busy=1
+    # Only 1 tells that somebody else has it: all else, that the file system has no locks.
+    flock -w 2 9 2>/dev/null || [ $? -ne 1 ] || busy=1
   fi
 else
   # Nothing of ours is here, so nothing was submitted from here; what runs elsewhere under the key must go all the same.

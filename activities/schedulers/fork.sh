@@ -1,5 +1,5 @@
 # How a machine without a scheduler finds, takes and ends jobs by key. Set before: key, folder;
-# to submit also root, memory (in KiB).
+# to submit also root, memory (in KiB), most.
 settles=0
 self=$$
 
@@ -9,15 +9,33 @@ find_job() {
   [ -z "$(keyed)" ]
 }
 
-# How many wait for a slot or hold one. Whoever looks for a free slot while we try its lock looks again.
+# How many wait for a slot or hold one. The tickets of those that were ended while they waited are taken away by who
+# comes after them: before it is said that there is no room for him, that is done here.
 jobs_here() {
+  count_here
+  if [ "$number" -ge "$most" ]; then
+    remove_left_tickets
+    count_here
+  fi
+  echo "$number"
+}
+
+# Whoever looks for a free slot while we try its lock looks again.
+count_here() {
   number=0
   for file in "$root"/.slots/ticket.*; do [ -e "$file" ] && number=$((number + 1)); done
   for file in "$root"/.slots/slot.*; do
     [ -e "$file" ] && ! flock -n "$file" true && number=$((number + 1))
   done
-  echo "$number"
 }
+
+# Under the lock in which a ticket is made: before that is over, nobody holds it.
+remove_left_tickets() (
+  cd "$root/.slots" && true >>lock || exit 0
+  exec 6>>lock
+  flock 6
+  for file in ticket.*; do [ -e "$file" ] && flock -n "$file" rm -f "$file"; done
+) 2>/dev/null
 
 # The ticket says whose turn it is. Its lock is taken here and inherited by the wrapper: there is no moment in which
 # nobody holds it, and it is free as soon as the wrapper is gone, however it went.

@@ -36,7 +36,7 @@ send() {
   out=$(
     set --
     cd .. && for name in HOME LOGNAME USER SHELL PATH LANG TZ LD_LIBRARY_PATH KRB5CCNAME SLURM_CONF; do
-      eval "[ -n \"\${$name+set}\" ] && set -- \"\$@\" \"$name=\$$name\""
+      eval "[ -z \"\${$name+set}\" ] || set -- \"\$@\" \"$name=\$$name\"" # the last one, too, may not be there
     done && umask 022 && env -i "$@" timeout 60 sbatch --parsable .howdah/script </dev/null 2>&1
   )
   code=$?

@@ -27,10 +27,11 @@ submit_job() {
 
   # Whatever `send` starts keeps the lock: if this shell is killed, the next one still waits for the scheduler's answer.
   # Where flock is missing or the file system has none, the claim in the job itself keeps duplicates from running.
+  # Only with 1 does flock tell that somebody else has the lock.
   if command -v flock >/dev/null; then
     true >>lock || say NOWRITE
     exec 9>>lock
-    flock -w "$patience" 9 || say BUSY
+    flock -w "$patience" 9 2>/dev/null || [ $? -ne 1 ] || say BUSY
   fi
   [ -s job ] && IFS= read -r id <job && say OLD "$id"
   [ -e cancel ] && say CANCELLED

@@ -67,6 +67,10 @@ async def bring(
     return bringing.brought
 
 
+class _InTheWay(Exception):
+    """What is in the folder, or the name of a file, does not allow it to be stored."""
+
+
 class _Bringing:
     def __init__(self, to: Path, sizes: Sizes, telling: Telling) -> None:
         self._to, self._sizes, self._telling = str(to), sizes, telling
@@ -115,15 +119,33 @@ class _Bringing:
                 self.brought.failed[one.path] = error.message
 
         await few_at_once((partial(read, number, one) for number, one in enumerate(pack)), AT_ONCE)
+        try:
+            await self._store([(pack[number], data[number]) for number in sorted(data)])
+        except _InTheWay:  # of one; who of them it is shows when each is stored by itself
+            for number in sorted(data):
+                await self._store_alone(pack[number], data[number])
+
+    async def _store_alone(self, one: Came, data: bytes) -> None:
+        try:
+            await self._store([(one, data)])
+        except _InTheWay as error:
+            self.brought.failed[one.path] = str(error)
+
+    async def _store(self, files: Sequence[tuple[Came, bytes]]) -> None:
+        """Raises: _InTheWay; DataError when there is no room, or no folder to store anything in."""
         tray = await self._home.tray(self._to)
         try:
-            placed = [Placed(number, pack[number].path, pack[number].mode) for number in sorted(data)]
-            await tray.put([(one, data[one.number]) for one in placed])
+            placed = [Placed(number, one.path, one.mode) for number, (one, _) in enumerate(files)]
+            await tray.put(zip(placed, (data for _, data in files), strict=True))
             await tray.place(placed)
+        except DataError as error:
+            if error.cause == FailureCause.QUOTA:
+                raise
+            raise _InTheWay(error.message) from error
         finally:
             await tray.close()
-        for number in sorted(data):
-            self._came(pack[number])
+        for one, _ in files:
+            self._came(one)
 
     async def _whole(self, one: Came) -> bytes:
         storage, source = await self._source(one)

@@ -68,18 +68,20 @@ async def logs(
 
 
 async def fetch(view: View, id_: Experiment, to: To = None) -> ExitCode:
-    """Bring the outputs that are there now, of a job that runs or failed too. What is there already is left alone."""
+    """Bring the outputs that are there now, of a job that runs or failed too. What differs is replaced."""
     from howdah.cli.fetching import fetch as fetch_outputs
+    from howdah.cli.fetching import once_more
     from howdah.cli.listing import find
     from howdah.workers.connection import connect
 
     connection = await connect()
     experiment = await find(connection, id_)
+    to = to.absolute() if to else None
     with view.moving() as tell:
-        fetched, failed = await fetch_outputs(connection, experiment, to.absolute() if to else None, tell)
+        fetched, failed = await fetch_outputs(connection, experiment, to, tell)
     view.show(fetched)
     if not failed:
         return ExitCode.DONE
     raise CommandFailed(
-        f"{len(failed)} files could not be had; see the warnings.", hint=f"try again: howdah fetch {experiment}"
+        f"{len(failed)} files could not be had; see the warnings.", hint=f"try again: {once_more(experiment, to)}"
     )

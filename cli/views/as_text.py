@@ -1,11 +1,12 @@
 """Text for people: coloured and moving on a terminal, plain and one line at a time elsewhere."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Literal, TextIO
 
 from pydantic import BaseModel
 from rich.console import Console, RenderableType
@@ -110,9 +111,11 @@ class TextView:
 
 
 def _console(stream: TextIO) -> Console:
-    """Lines are never folded when somebody else than a terminal reads them."""
+    """Lines are never folded when somebody else than a terminal reads them. Who wants no colour gets no bold and no
+    dim text either."""
     width = None if stream.isatty() else NEVER_FOLD
-    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    return Console(file=stream, width=width, color_system=colours, markup=False, highlight=False, emoji=False)
 
 
 def _print(console: Console, renderable: RenderableType) -> None:

@@ -209,9 +209,9 @@ def _(answer: answers.Types) -> RenderableType:
 
 @page.register
 def _(answer: answers.TypeShown) -> RenderableType:
-    table = _table("key", "form", "default")
+    table = _table("key", "form", "default", "meaning", whole=1)
     for key in answer.keys:
-        table.add_row(key.name, key.form, key.default)
+        table.add_row(key.name, key.form, key.default, key.meaning)
     return Group(Text(f"{answer.name}: {answer.description}"), Text(), table)
 
 
@@ -262,10 +262,11 @@ def _findings(findings: tuple[answers.Finding, ...] | list[answers.Finding]) -> 
     return table
 
 
-def _table(*columns: str) -> Table:
+def _table(*columns: str, whole: int = 2) -> Table:
+    """Of the first columns, `whole` are never folded."""
     table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="dim")
     for index, column in enumerate(columns):
-        table.add_column(column, no_wrap=index < 2, overflow="fold")
+        table.add_column(column, no_wrap=index < whole, overflow="fold")
     return table
 
 

@@ -47,6 +47,17 @@ async def test_a_folder_is_made_once_and_found_again(shell: Shell, site: ForkSit
     assert path_of(made).stat().st_mode & 0o077 == 0, "nobody else may look into it"
 
 
+async def test_a_folder_is_made_though_another_job_removes_the_empty_one_above_it_meanwhile(
+    site: ForkSite, tmp_path: Path
+) -> None:
+    attempt = attempt_at(site.name)
+    above = tmp_path / "scratch" / attempt.job.experiment
+    once = f"mkdir() {{ unset -f mkdir; command mkdir -p {above}; rmdir {above}; command mkdir {above}/job; }}\n"
+    shell = Shell(LocalTransport(site), prelude=once)
+    assert path_of(attempt.at((await shell.ask(folder.make(attempt, site))).folder)).is_dir()
+    await shell.close()
+
+
 async def test_a_folder_says_who_made_it_also_when_the_first_try_was_cut_off(shell: Shell, site: ForkSite) -> None:
     attempt = attempt_at(site.name, origin="ours-1")
     made = attempt.at((await shell.ask(folder.make(attempt, site))).folder)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from howdah.cli.inputs import check_depot
 from howdah.config import load_depot
 from howdah.errors import ConfigError
 from tests.cli.answer import Howdah
@@ -89,3 +90,8 @@ def test_a_dry_run_tells_where_inputs_and_results_would_go(
 def test_results_must_go_where_something_can_be_stored(project: Path, howdah: Howdah) -> None:
     told = howdah("start", "experiment.yaml", "--dry-run", "--set", "results=https://example.org/x", "--json")
     assert told.error["problems"] == ["--set results=https://example.org/x: results: nothing can be stored at https://"]
+
+
+def test_a_depot_that_cannot_even_be_looked_at_is_not_there() -> None:
+    with pytest.raises(ConfigError, match="is not there"):
+        check_depot("/" + "x" * 300)

@@ -1,10 +1,12 @@
 """The program without a server: help, exit codes, errors, what is refused before anything starts."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 import typer
 
 from howdah.cli import completion
-from howdah.cli.app import app
+from howdah.cli.app import app, run
 from howdah.cli.errors import ExitCode, complaint
 from howdah.errors import Rejected, SiteUnreachable
 from howdah.steps.batch import CAPABILITIES
@@ -269,6 +271,12 @@ def test_a_job_type_is_shown_with_all_its_keys(howdah: Howdah) -> None:
     assert "resources.nodes" in howdah("type", "show", "hpc").out
 
 
+def test_every_key_of_a_job_type_is_shown_with_its_meaning(howdah: Howdah) -> None:
+    keys = howdah("type", "show", "hpc", "--json").json["keys"]
+    assert [key["name"] for key in keys if not key["meaning"]] == []
+    assert "who is charged for it" in howdah("type", "show", "hpc").out
+
+
 def test_debug_shows_where_an_error_comes_from(howdah: Howdah) -> None:
     assert "Traceback" in howdah("--debug", "start", "none.yaml").err
     assert "Traceback" not in howdah("start", "none.yaml").err
@@ -286,6 +294,56 @@ def test_a_reader_that_has_had_enough_is_no_failure(project: Path) -> None:
     command = f"{sys.executable} -c 'from howdah.cli.app import main; main()' type schema hpc | head -1"
     told = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_a_reader_that_was_gone_before_is_no_failure(project: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", "from howdah.cli.app import main; main()", "type", "list"]
+    told = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_a_full_disk_is_told_as_such_and_is_no_fault_of_howdah() -> None:
+    told = complaint(OSError(errno.ENOSPC, "No space left on device", "/home/ada/results"))
+    assert (told.code, told.exit_code) == ("disk_full", ExitCode.FAILED)
+    assert "/home/ada/results" in told.message
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_stream_that_is_closed_does_not_matter(closed: str, project: Path) -> None:
+    command = f"{sys.executable} -c 'from howdah.cli.app import main; main()' type list {closed}"
+    told = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_who_wants_no_colour_gets_no_bold_and_no_dim_text(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    run(["type", "list"])
+    assert "hpc" in stream.getvalue() and "\x1b" not in stream.getvalue()
+
+
+def test_signs_that_the_terminal_does_not_know_do_not_end_a_command(project: Path) -> None:
+    told = in_a_process("doctor", PYTHONIOENCODING="ascii:strict")
+    assert (told.returncode, told.stderr) == (ExitCode.FAILED, "")
+    assert "?  python" in told.stdout
+
+
+def test_json_is_utf_8_whatever_the_terminal_knows(project: Path) -> None:
+    (project / "sites.toml").write_text('[sites.here]\nkind = "fork"\nscratch = "/x"\ndescription = "größer"\n')
+    told = in_a_process("site", "show", "here", "--json", PYTHONIOENCODING="ascii:strict")
+    assert json.loads(told.stdout)["description"] == "größer"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:99999", " "])
+def test_an_address_that_is_none_is_wrong_usage(address: str, howdah: Howdah, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", address)
+    told = howdah("list")
+    assert told.code == ExitCode.USAGE
+    assert "is no address of a Temporal server" in told.err and "HOST:PORT" in told.err
 
 
 def test_doctor_without_a_server_is_red_and_says_why(howdah: Howdah) -> None:

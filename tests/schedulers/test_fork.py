@@ -197,3 +197,16 @@ async def test_a_job_that_was_never_submitted_is_not_called_lost_on_a_closer_loo
     bench = fork_bench()
     seen = await bench.look(await bench.prepare("true"), closely=True)
     assert decide(seen, missing_for=0).state is BatchState.UNKNOWN
+
+
+async def test_who_was_ended_while_it_waited_for_a_slot_does_not_count_any_more(
+    fork_bench: StartBench, scratch: Path
+) -> None:
+    bench = fork_bench(submitted=2)
+    slots = scratch / ".slots"
+    slots.mkdir(parents=True)
+    for ticket in ("ticket.1", "ticket.2"):  # nobody holds them, and nobody has come since who would take them away
+        (slots / ticket).touch()
+    (slots / "last").write_text("2\n")
+    attempt = await bench.submitted("true")
+    assert (await bench.end(attempt)).state is BatchState.COMPLETED

@@ -11,10 +11,11 @@ import pytest
 from howdah.activities.schedulers import fork_jobs
 from howdah.activities.schedulers.records import Look
 from howdah.activities.schedulers.slurm import Slurm
-from howdah.models.job import Attempt
+from howdah.models.job import Attempt, BatchJob, Cancelled
 from howdah.models.sites import SlurmSite
 from howdah.testing.jobs import attempt_at
 from howdah.testing.small_disk import SmallDisk
+from tests.schedulers.sessions import program
 
 shells = pytest.mark.parametrize("shell", ["dash", "bash"])
 SITE = SlurmSite(name="cluster")
@@ -137,3 +138,34 @@ def test_a_look_goes_on_after_records_that_cannot_be_read(shell: str, tmp_path: 
     question, out = look(shell, *attempts)
     found = question.found(out)
     assert found.all("done") and all(found.end(attempt.key) for attempt in attempts)
+
+
+@shells
+def test_a_cluster_is_submitted_to_whichever_variables_its_shells_have(shell: str, tmp_path: Path) -> None:
+    programs = cluster(tmp_path / "bin", sbatch='[ -z "$SLURM_CONF" ] && [ "$TZ" = \'a b\' ] && echo 7')
+    question = Slurm(SITE).submit(begun_at(tmp_path, "true"))
+    said = said_by(shell, question.script, {"PATH": f"{programs}:{os.environ['PATH']}", "TZ": "a b"})
+    assert question.read(said) == BatchJob(native_id="7")
+
+
+@shells
+def test_a_file_system_that_has_no_locks_keeps_nobody_from_submitting_and_cancelling(
+    shell: str, tmp_path: Path
+) -> None:
+    programs = cluster(tmp_path / "bin", flock="echo 'flock: 9: Function not implemented' >&2; exit 65")
+    slurm, attempt = Slurm(SITE), begun_at(tmp_path, "true")
+    submit, cancel = slurm.submit(attempt), slurm.cancel(attempt)
+    variables = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+    assert submit.read(said_by(shell, submit.script, variables)) == BatchJob(native_id="7")
+    assert cancel.read(said_by(shell, cancel.script, variables)) == Cancelled(native_id="7")
+
+
+def cluster(folder: Path, **programs: str) -> Path:
+    """The programs of one that takes every job, and has none a moment later."""
+    for name, text in {"sbatch": "echo 7", "squeue": "exit 0", "scancel": "exit 0", **programs}.items():
+        program(folder, name, text)
+    return folder
+
+
+def said_by(shell: str, script: str, variables: dict[str, str]) -> str:
+    return subprocess.run([shell, "-s"], input=script, capture_output=True, text=True, check=True, env=variables).stdout

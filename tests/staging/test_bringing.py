@@ -17,7 +17,6 @@ from howdah.activities.storage import Source
 from howdah.activities.storage.file import FileStorage
 from howdah.activities.storage.objects import ObjectStorage
 from howdah.activities.transports.shell import Shell
-from howdah.errors import DataError
 from howdah.models.printable import printable
 from howdah.models.progress import Live
 from tests.staging.house import SMALL, House, files_of, silent, snapshot
@@ -168,9 +167,24 @@ async def test_a_path_never_leads_out_of_the_folder(tmp_path: Path) -> None:
     (tmp_path / "to" / "planted").symlink_to(tmp_path)
     digest = hashlib.sha256(b"x").hexdigest()
     for path in ("../out", "/out", "planted/out"):
-        with pytest.raises(DataError):
-            await bring([Came(path, str(tmp_path / "a"), 1, digest)], tmp_path / "to")
+        brought = await bring([Came(path, str(tmp_path / "a"), 1, digest)], tmp_path / "to")
+        assert brought.failed.keys() == {path}
         assert not (tmp_path / "out").exists()
+
+
+async def test_a_folder_in_the_place_of_a_file_is_left_as_it_is_and_keeps_no_other_file(tmp_path: Path) -> None:
+    wanted = []
+    for name in ("a", "b", "c", "large"):
+        data = name.encode() * (SIZES.small if name == "large" else 1)
+        (tmp_path / name).write_bytes(data)
+        wanted.append(Came(name, str(tmp_path / name), len(data), hashlib.sha256(data).hexdigest()))
+    (tmp_path / "to" / "b").mkdir(parents=True)
+    (tmp_path / "to" / "b" / "mine").write_text("kept")
+    brought = await bring(wanted, tmp_path / "to", sizes=SIZES)
+    assert brought.failed.keys() == {"b"}
+    assert "Is a directory" in brought.failed["b"]
+    assert [one.path for one in brought.came] == ["a", "c", "large"]
+    assert (tmp_path / "to" / "b" / "mine").read_text() == "kept"
 
 
 async def test_the_list_of_another_attempt_is_none(house: House, shell: Shell) -> None:

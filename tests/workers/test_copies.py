@@ -54,6 +54,14 @@ def test_a_copy_holds_what_links_lead_to_and_stays_when_the_original_changes(pac
     assert keep_copy(state) == other
 
 
+def test_a_copy_of_which_only_a_part_was_written_is_made_anew(package: Path, state: StateFolder) -> None:
+    build = keep_copy(state)
+    (code_of(state, build) / PACKAGE / "__init__.py").write_text('__version__ = "0.')
+    assert not is_whole(state, build)
+    assert keep_copy(state) == build
+    assert kept_builds(state) == [build]
+
+
 def test_the_entry_points_of_a_build_are_kept_with_it(package: Path, state: StateFolder) -> None:
     about = list(code_of(state, keep_copy(state)).glob("howdah-*.dist-info/entry_points.txt"))
     assert "howdah.job_types" in about[0].read_text()

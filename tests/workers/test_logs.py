@@ -24,6 +24,15 @@ def test_a_log_that_grew_too_large_is_put_aside_while_its_writer_goes_on(
     assert path.read_text() == "new\n"
 
 
+def test_of_a_log_that_is_removed_nothing_stays(tmp_path: Path) -> None:
+    path = tmp_path / "workflows-0.2.0-aaaaaaaa.log"
+    for file in (path, path.with_suffix(".log.1"), tmp_path / "workflows-0.2.0-bbbbbbbb.log"):
+        file.touch()
+    logs.remove_log(path)
+    logs.remove_log(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["workflows-0.2.0-bbbbbbbb.log"]
+
+
 def test_the_tail_is_the_last_lines(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     assert logs.tail(path) == ""

@@ -47,6 +47,17 @@ def test_a_half_written_or_strange_file_is_no_site(folder: StateFolder) -> None:
         read_site(folder, "none")
 
 
+def test_what_is_no_text_keeps_no_other_site_from_being_served(folder: StateFolder) -> None:
+    write_sites(folder, [BIGRED])
+    (folder.sites / "garbled.json").write_bytes(b'{"kind": "slurm", "name": "\xfc"}')
+    (folder.sites / "folder.json").mkdir()
+    assert set(definitions(folder)) == {LOCAL, "big.red", "garbled", "folder"}
+    with pytest.raises(ConfigError):
+        read_site(folder, "garbled")
+    write_sites(folder, [BIGRED.model_copy(update={"name": "garbled"})])
+    assert read_site(folder, "garbled").name == "garbled"
+
+
 def test_what_is_new_starts_what_is_changed_restarts_and_what_is_gone_ends() -> None:
     running, wanted = {"a": "1", "b": "1", "c": "1"}, {"a": "1", "b": "2", "d": "1"}
     assert changes(running, wanted) == Changes(frozenset("d"), frozenset("b"), frozenset("c"))

@@ -10,6 +10,7 @@ from typing import Any
 from howdah.config import LOCAL
 from howdah.workers.embedded.copies import accept_build, accepted_build, kept_builds, remove_copy
 from howdah.workers.embedded.fleet import KeptWorker, Surroundings
+from howdah.workers.embedded.logs import remove_log
 from howdah.workers.embedded.served import Builds, Kind, Served, to_be_served
 from howdah.workers.embedded.served_bundles import served_bundles
 from howdah.workers.embedded.served_sites import TRIAL, changes, definitions
@@ -65,7 +66,8 @@ class Crew:
         """What is served is served, and it is decided which build that is done with."""
         required = (Served(Kind.WORKFLOWS, DEPLOYMENT, self._builds.serving), Served(Kind.SITE, LOCAL))
         decided = self._refused is not None or self._builds.accepted == self._builds.installed
-        return decided and all(one in self._workers and self._workers[one].is_ready for one in required)
+        serving = self._builds.serving
+        return decided and all(one in self._workers and self._workers[one].is_ready(serving) for one in required)
 
     def report(self) -> dict[str, Any]:
         """Fields of the supervisor's record."""
@@ -199,7 +201,7 @@ class Crew:
             return
         self._say(f"nothing is pinned to {build} any more: its code is removed")
         self._builds = replace(self._builds, kept=self._builds.kept - {build})
-        self._folder.log(Served(Kind.WORKFLOWS, DEPLOYMENT, build).log).unlink(missing_ok=True)
+        remove_log(self._folder.log(Served(Kind.WORKFLOWS, DEPLOYMENT, build).log))
         self._workers = {served: worker for served, worker in self._workers.items() if served.build != build}
         self._tasks = {served: task for served, task in self._tasks.items() if served.build != build}
         self._changed()

@@ -59,18 +59,21 @@ class KeptWorker:
         self._around = around
         self._build = ""
 
-    @property
-    def is_ready(self) -> bool:
-        return self.process is not None and self.process.ready
+    def is_ready(self, build: str) -> bool:
+        """With this code: one of another build is about to be started anew."""
+        return self.process is not None and self.process.ready and self.process.build == build
 
     @property
     def _log(self) -> Path:
         return self._around.folder.log(self.served.log)
 
     def restart(self) -> None:
-        """End the process in order, and start one that reads its site, its code and the address anew."""
+        """End the process in order, and start one that reads its site, its code and the address anew.
+
+        Also one that is being started at this moment: its code is chosen, though nobody could end it yet.
+        """
+        self._asked_to_restart = True
         if self._child and self._child.returncode is None:
-            self._asked_to_restart = True
             if self.process:
                 self.process = self.process.model_copy(update={"ready": False})
             with suppress(ProcessLookupError):
@@ -81,12 +84,12 @@ class KeptWorker:
         backoff = Backoff()
         while True:
             began = time.monotonic()
+            self._asked_to_restart = False
             try:
                 how = self._how(await self._one_life())
             except OSError as error:
                 how = f"could not be started: {error.strerror or error}"
             if self._asked_to_restart:
-                self._asked_to_restart = False
                 continue
             lived = time.monotonic() - began
             pause = backoff.after(lived)
@@ -105,6 +108,8 @@ class KeptWorker:
         )
         self._child = child
         try:
+            if self._asked_to_restart:
+                return None
             if self.served.kind is Kind.BUNDLE:
                 _offer_to_the_kernel(child.pid)
             await self._attend(child)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 LARGEST = 10 * 2**20
@@ -16,9 +17,20 @@ def open_log(path: Path) -> int:
 def rotate(path: Path) -> None:
     """Keep one earlier file. Lines written between the copy and the cut are lost, which a log can bear."""
     if path.exists() and path.stat().st_size > LARGEST:
-        shutil.copyfile(path, path.with_suffix(".log.1"))
+        shutil.copyfile(path, _earlier(path))
         with path.open("r+b") as file:
             file.truncate(0)
+
+
+def remove_log(path: Path) -> None:
+    """With the earlier file. What cannot be removed is in nobody's way."""
+    for file in (path, _earlier(path)):
+        with suppress(OSError):
+            file.unlink()
+
+
+def _earlier(path: Path) -> Path:
+    return path.with_suffix(".log.1")
 
 
 def tail(path: Path, *, lines: int = 5) -> str:

@@ -47,7 +47,11 @@ def definitions(folder: StateFolder) -> dict[str, str]:
     texts = {LOCAL: this_machine().model_dump_json()}
     for path in folder.sites.glob("[A-Za-z0-9]*.json"):
         name = path.name.removesuffix(".json")
-        if (text := _text(folder, name)) is not None:
+        try:
+            text = _text(folder, name)
+        except OSError as error:
+            text = str(error)  # its worker meets that too, and says so; others are served
+        if text is not None:
             texts[name] = text
     return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
 
@@ -81,8 +85,9 @@ def _trial_site(here: Site) -> Site:
 
 
 def _text(folder: StateFolder, name: str) -> str | None:
+    """What is no text is no site either, but must not trouble who reads the others."""
     with suppress(FileNotFoundError):
-        return _file(folder, name).read_text()
+        return _file(folder, name).read_text(encoding="utf-8", errors="replace")
     return None
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentRequest
@@ -49,10 +49,15 @@ async def _tell_what_is_pinned(client: Client, tell: Callable[[Word], None]) -> 
                 told = frozenset().union(*looks)
                 tell(Word(pinned=tuple(sorted(told))))
                 await _forget(client, keep=told)
-                pause = LOOK if len(told) > 1 else LOOK_RARELY
+                pause = pause_after(told)
         except RPCError as error:
             _say(f"cannot tell what is pinned: {error.message}")
         await asyncio.sleep(pause)
+
+
+def pause_after(told: Collection[str]) -> float:
+    """A bundle is a deployment of its own, but most often of the same build."""
+    return LOOK if len({version.partition(":")[2] for version in told}) > 1 else LOOK_RARELY
 
 
 async def pinned(client: Client) -> frozenset[str]:

@@ -49,7 +49,7 @@ class AtWork:
 
 @asynccontextmanager
 async def shown(there: AtWork, measures: Measures) -> AsyncIterator[None]:
-    """Inside, the gauges of the site tell how it stands; afterwards they tell nothing old."""
+    """Inside, the gauges of the site tell how it stands."""
     if not measures.are_recorded:
         yield
         return

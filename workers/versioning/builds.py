@@ -48,7 +48,11 @@ def code_files(folder: Path) -> Iterator[Path]:
 
 def _release(package: Path) -> str:
     """`__version__` of that code."""
-    for statement in ast.parse((package / "__init__.py").read_text()).body:
+    try:
+        statements = ast.parse((package / "__init__.py").read_text()).body
+    except SyntaxError as error:
+        raise ValueError(f"{package} is written only in part") from error
+    for statement in statements:
         match statement:
             case ast.Assign(targets=[ast.Name(id="__version__")], value=ast.Constant(value=str() as release)):
                 return release

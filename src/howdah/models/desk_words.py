@@ -66,10 +66,14 @@ def hint(state: SiteState) -> str:
 
 def mending(trouble: Trouble, site: str) -> str:
     """Its hint as a command that can be typed. Nothing has to be retried: it goes on by itself."""
-    text = trouble.hint or trouble.cause.hint
+    return without_retry(trouble.hint or trouble.cause.hint).replace("{site}", site)
+
+
+def without_retry(text: str) -> str:
+    """A hint for who has no experiment that waits."""
     for again in ("; then: howdah retry {id}", ", then: howdah retry {id}"):
         text = text.replace(again, "")
-    return text.replace("{site}", site)
+    return text
 
 
 def short(text: str) -> str:

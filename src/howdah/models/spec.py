@@ -127,15 +127,15 @@ class Output(Data):
 class Resources(Data):
     """What the job asks of its site. Memory is per node, in bytes."""
 
-    nodes: Count = 1
-    tasks: Count = 1
-    cpus_per_task: Count = 1
-    gpus: CountOrNone = 0
-    memory: Size | None = None
-    walltime: Duration | None = None
-    queue: Token | None = None
-    account: Token | None = None
-    qos: Token | None = None
+    nodes: Count = Field(default=1, description="how many nodes")
+    tasks: Count = Field(default=1, description="how many processes, on all nodes together")
+    cpus_per_task: Count = Field(default=1, description="CPUs of each task")
+    gpus: CountOrNone = Field(default=0, description="GPUs of each node")
+    memory: Size | None = Field(default=None, description="memory of each node")
+    walltime: Duration | None = Field(default=None, description="how long it may run")
+    queue: Token | None = Field(default=None, description="the site's queue or partition; its own default if none")
+    account: Token | None = Field(default=None, description="who is charged for it")
+    qos: Token | None = Field(default=None, description="the quality of service that the scheduler is asked for")
 
 
 def _variable_name(name: str) -> str:
@@ -149,9 +149,15 @@ def _variable_name(name: str) -> str:
 class Environment(Data):
     """What the command finds around it: modules loaded, variables set, a container to run in."""
 
-    modules: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+/@:=-]{0,255}$")], ...] = ()
-    variables: dict[Annotated[str, AfterValidator(_variable_name)], Text] = Field(default={})
-    container: Annotated[str, Field(pattern=r"^[A-Za-z0-9/._][^\s\x00-\x1f\x7f;&|<>$`\"'\\]{0,1023}$")] | None = None
+    modules: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+/@:=-]{0,255}$")], ...] = Field(
+        default=(), description="environment modules that are loaded before"
+    )
+    variables: dict[Annotated[str, AfterValidator(_variable_name)], Text] = Field(
+        default={}, description="environment variables of the command"
+    )
+    container: Annotated[str, Field(pattern=r"^[A-Za-z0-9/._][^\s\x00-\x1f\x7f;&|<>$`\"'\\]{0,1023}$")] | None = Field(
+        default=None, description="the image to run in, such as docker://python:3.12"
+    )
 
     @field_validator("variables", mode="before")
     @classmethod
@@ -168,15 +174,20 @@ class Environment(Data):
 class Retry(Data):
     """Which failures are answered with a new attempt, and how many attempts there are in all."""
 
-    on: tuple[FailureCause, ...] = (
-        FailureCause.NODE_FAILURE,
-        FailureCause.PREEMPTED,
-        FailureCause.LOST,
-        FailureCause.LAUNCH_FAILURE,
+    on: tuple[FailureCause, ...] = Field(
+        default=(
+            FailureCause.NODE_FAILURE,
+            FailureCause.PREEMPTED,
+            FailureCause.LOST,
+            FailureCause.LAUNCH_FAILURE,
+        ),
+        description="the causes of failure that are answered with a new attempt",
     )
-    attempts: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
-    backoff: Duration = parse_duration("10s")
-    """Before the second attempt; twice as long before each further one, an hour at most."""
+    attempts: Annotated[int, Field(strict=True, ge=1, le=100)] = Field(default=3, description="at most so many in all")
+    backoff: Duration = Field(
+        default=parse_duration("10s"),
+        description="the pause before the second attempt; twice as long before each further one, an hour at most",
+    )
 
 
 class SiteWish(Data):
@@ -188,22 +199,32 @@ class SiteWish(Data):
 class ExperimentSpec(Data):
     """One experiment with one job, as written in `experiment.yaml`. Bundles derive the specs of their job types."""
 
-    name: Name
-    type: Name = BATCH
-    """The job type. Never left to a default of a derived spec: it tells who can read the rest."""
-    site: Name | SiteWish = "local"
-    command: Annotated[Text, Field(min_length=1, max_length=LARGEST_COMMAND)]
-    inputs: tuple[Input, ...] = Field(default=(), max_length=10_000)
-    outputs: tuple[Output, ...] = Field(default=(), max_length=10_000)
+    name: Name = Field(description="ids begin with it")
+    type: Name = Field(default=BATCH, description="the job type")
+    """Never left to a default of a derived spec: it tells who can read the rest."""
+    site: Name | SiteWish = Field(
+        default="local", description="a site's name, or {labels: [gpu, hipaa]} for any that has all of these"
+    )
+    command: Annotated[Text, Field(min_length=1, max_length=LARGEST_COMMAND)] = Field(
+        description="a shell command, or a script of several lines"
+    )
+    inputs: tuple[Input, ...] = Field(
+        default=(), max_length=10_000, description="what is put into the job's folder before it runs"
+    )
+    outputs: tuple[Output, ...] = Field(default=(), max_length=10_000, description="what is brought home when it ended")
     resources: Resources = Resources()
     environment: Environment = Environment()
-    priority: Urgency = Urgency.NORMAL
-    project: Name | None = None
-    start_at: datetime | None = None
-    expires: Duration | None = None
+    priority: Urgency = Field(default=Urgency.NORMAL, description="who goes first wherever things wait")
+    project: Name | None = Field(
+        default=None, description="a word to search by, and by which those who wait take turns"
+    )
+    start_at: datetime | None = Field(default=None, description="not before this moment, such as 2026-12-01T08:00Z")
+    expires: Duration | None = Field(default=None, description="not finished so long after it was started: cancelled")
     retry: Retry = Retry()
-    results: Place | None = None
-    keep: Keep = Keep.FAILED
+    results: Place | None = Field(
+        default=None, description="the folder or URL that outputs come home to; ./results/ID if none"
+    )
+    keep: Keep = Field(default=Keep.FAILED, description="whose folder stays on the site")
 
     def for_sites(self) -> "ExperimentSpec":
         """The batch job that sites are asked for. Their workers know no bundle, so a derived spec puts what its jobs
