@@ -253,6 +253,18 @@ async def test_a_job_that_its_controller_starts_again_does_not_run_again(bench: 
     assert (await bench.end(attempt)).state is BatchState.COMPLETED, "the record of the first life is untouched"
 
 
+async def test_commands_that_find_their_configuration_by_themselves_are_all_it_takes(
+    shared_slurm: PrivateSlurm, scratch: Path, tmp_path: Path
+) -> None:
+    """As on most clusters: no variable leads there."""
+    for name in ("sbatch", "squeue", "scancel", "scontrol", "sinfo"):
+        there = program(tmp_path / "bin", name, f'SLURM_CONF={shared_slurm.configuration} exec /usr/bin/{name} "$@"')
+    bench = slurm_bench(shared_slurm, scratch, there, prelude="unset SLURM_CONF\n")
+    assert (await bench.end(await bench.submitted("true"))).state is BatchState.COMPLETED
+    waits = await bench.submitted("true", resources={"queue": "down"})
+    assert not (await bench.gone(waits)).had_begun
+
+
 async def test_what_users_exported_for_their_own_sessions_changes_nothing(
     shared_slurm: PrivateSlurm, scratch: Path
 ) -> None:
