@@ -220,11 +220,11 @@ async def test_without_workers_for_workflows_a_running_experiments_job_is_never_
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody can tell which attempt is the right one: then none is wrong."""
-    monkeypatch.setattr(looking, "PATIENCE", timedelta(seconds=0.2))
     experiment = await running(stage)
     row = await row_of(stage, experiment)
     stage.site.rows = [row.model_copy(update={"key": "hd-pi-other", "folder": f"/s/{experiment}/main/7-other"})]
     await stage.without_workflow_workers()
+    monkeypatch.setattr(looking, "PATIENCE", timedelta(seconds=0.2))
     (job,) = (await job_list(stage, "--json")).json["jobs"]
     assert (job["verdict"], job["experiment"]) == ("known", experiment)
     assert "no worker answers" in job["why"]
