@@ -1,5 +1,7 @@
-# How Slurm finds, takes and ends jobs by key. What users exported for their own sessions must not change our answers.
+# How Slurm finds, takes and ends jobs by key. What users exported for their own sessions must not change our answers,
+# and SLURM_CLUSTERS would have jobs looked for in another cluster than they are handed to.
 for name in $(env | sed -n -E 's/^((SQUEUE|SACCT|SCANCEL|SINFO|SBATCH)_[A-Za-z0-9_]*)=.*/\1/p'); do unset "$name"; done
+unset SLURM_CLUSTERS
 SLURM_TIME_FORMAT=standard
 export SLURM_TIME_FORMAT
 who=$(id -un)

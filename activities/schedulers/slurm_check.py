@@ -11,7 +11,8 @@ def read_check(out: str) -> tuple[Check, ...]:
     if "missing" in found:
         hint = "set PATH in the site's prelude to where sbatch is"
         return (Check(name="slurm", ok=False, found="sbatch is not found", hint=hint), locks(found))
-    return (_version(found), _controller(found), _partitions(found), *_settings(found), locks(found))
+    seen = (_version(found), _controller(found), _partitions(found), *_settings(found), locks(found))
+    return (*seen, *_clusters(found))
 
 
 def _version(found: Topics) -> Check:
@@ -23,6 +24,12 @@ def _controller(found: Topics) -> Check:
     said = "; ".join(found.get("ping", []))
     up = bool(re.search(r"\bUP\b", said))
     return Check(name="controller", ok=up, found=said or "no answer", hint="" if up else "ask the site's operators")
+
+
+def _clusters(found: Topics) -> list[Check]:
+    said = " ".join(found.get("clusters", []))
+    hint = "to use another cluster, have SLURM_CONF in the site's prelude lead to its configuration"
+    return [Check(name="clusters", ok=True, found=f"SLURM_CLUSTERS={said} is left aside", hint=hint)] if said else []
 
 
 def _partitions(found: Topics) -> Check:

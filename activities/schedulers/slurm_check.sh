@@ -1,5 +1,7 @@
 # Lines "hd1 TOPIC ..." for `howdah site check`.
 tell() { sed "s/^/hd1 $1 /"; }
+[ -z "${SLURM_CLUSTERS-}" ] || printf '%s\n' "$SLURM_CLUSTERS" | tell clusters
+unset SLURM_CLUSTERS
 command -v sbatch >/dev/null || { echo "hd1 missing sbatch"; exit 0; }
 timeout 20 sbatch --version </dev/null 2>&1 | tell version
 timeout 30 scontrol ping </dev/null 2>&1 | tell ping

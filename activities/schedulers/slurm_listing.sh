@@ -32,7 +32,7 @@ listing() {
 
 # Login nodes of several clusters may share the scratch, the account and even the place of the configuration.
 which_cluster() {
-  printf '%s\n' "$view" "${SLURM_CONF-}" "${SLURM_CLUSTERS-}" "$(command -v squeue)"
+  printf '%s\n' "$view" "${SLURM_CONF-}" "$(command -v squeue)"
   grep -iE '^(ClusterName|SlurmctldHost|SlurmctldPort|ControlMachine) *=' "${SLURM_CONF:-/etc/slurm/slurm.conf}"
 } 2>/dev/null
 

@@ -236,11 +236,13 @@ async def test_nobody_else_can_read_what_is_kept(site: Counted) -> None:
     assert site.kept.stat().st_mode & 0o077 == 0
 
 
-async def test_the_answers_of_two_clusters_that_share_a_scratch_are_kept_apart(site: Counted) -> None:
+async def test_the_answers_of_two_clusters_that_share_a_scratch_are_kept_apart(site: Counted, tmp_path: Path) -> None:
     kind, config = type(site.bench.scheduler), site.bench.site
     await glance(site.bench)
+    conf = (await site.bench.shell.run('printf %s "$SLURM_CONF"')).out
+    (tmp_path / "slurm.conf").symlink_to(conf)
     other = config.model_copy(update={"name": "other"})
-    with_conf = config.model_copy(update={"prelude": f"{config.prelude}\nexport SLURM_CLUSTERS=howdah"})
+    with_conf = config.model_copy(update={"prelude": f"{config.prelude}\nexport SLURM_CONF={tmp_path}/slurm.conf"})
     for number, site_ in enumerate((other, with_conf), start=2):
         await glance(Bench(site_, kind(site_), shell_at(site_)))  # type: ignore[call-arg]  # the class of this driver
         assert site.asked == number

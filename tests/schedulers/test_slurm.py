@@ -271,11 +271,21 @@ async def test_what_users_exported_for_their_own_sessions_changes_nothing(
     exported = (
         "export SQUEUE_FORMAT='%i' SQUEUE_STATES=PENDING SCANCEL_STATE=PENDING SCANCEL_INTERACTIVE=1\n"
         "export SBATCH_PARTITION=down SBATCH_JOB_NAME=mine SLURM_TIME_FORMAT=relative SLURM_EXPORT_ENV=NONE\n"
+        "export SLURM_CLUSTERS=another\n"
     )
     bench = slurm_bench(shared_slurm, scratch, prelude=exported)
     attempt = await bench.submitted("sleep 300")
     await bench.running(attempt)
     assert (await bench.gone(attempt)).had_begun
+
+
+async def test_the_check_of_a_site_says_that_another_cluster_is_not_chosen_by_a_variable(
+    shared_slurm: PrivateSlurm, scratch: Path
+) -> None:
+    bench = slurm_bench(shared_slurm, scratch, prelude="export SLURM_CLUSTERS=another\n")
+    checks = {check.name: check for check in await bench.shell.ask(bench.scheduler.check())}
+    assert checks["controller"].ok and checks["partitions"].ok
+    assert checks["clusters"].found == "SLURM_CLUSTERS=another is left aside"
 
 
 async def test_an_srun_inside_a_job_keeps_the_environment(bench: Bench) -> None:
