@@ -3,10 +3,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Tests wait more than they compute.
-AT_ONCE ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+# Tests at once. Twice as many as there are cores saves a fifth of the time, where nothing else runs.
+AT_ONCE ?= auto
 
-.PHONY: help pi test test-slow test-stack check bundle bench bench-full clean
+.PHONY: help pi test test-slow test-again test-stack check bundle bench bench-full clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -20,12 +20,15 @@ test: $(VENV)/installed-dev  ## set everything up and run all checks and tests
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/python -P -m pytest --numprocesses $(AT_ONCE) --dist loadfile --max-worker-restart 2 $(PYTEST)
+	$(BIN)/python -P -m pytest --numprocesses $(AT_ONCE) --dist loadfile $(PYTEST)
 
 check: test
 
 test-slow: $(VENV)/installed-dev  ## the tests that take long: whole scenarios, of which the others show the parts (some minutes)
-	$(BIN)/python -P -m pytest -m slow --numprocesses $(AT_ONCE) --dist loadfile --max-worker-restart 2 $(PYTEST)
+	$(BIN)/python -P -m pytest -m slow --numprocesses $(AT_ONCE) --dist loadfile $(PYTEST)
+
+test-again: $(VENV)/installed-dev  ## run what failed the last time, one by one
+	$(BIN)/python -P -m pytest --last-failed --last-failed-no-failures none --numprocesses 0 $(PYTEST)
 
 test-stack: $(VENV)/installed-dev  ## bring the production stack up in containers of its own, kill what keeps it, look (5 minutes)
 	$(BIN)/python -P -m pytest tests/deploy/bring_up.py --numprocesses 0 --timeout 900

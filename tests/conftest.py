@@ -14,15 +14,13 @@ from howdah.testing.sshd import SshdMissing, find_sshd
 from howdah.testing.temporal import PrivateTemporal
 
 ALL_MUST_RUN = bool(os.environ.get("HOWDAH_TESTS_MUST_RUN"))
-"""Set where every test has to run: there a skipped one is a failed run."""
+"""Set where every test has to run: there one that is skipped fails."""
 
 CLEAN_UP_TAKES_S = 180.0
 """What a test has to clean up is long done by then, the session's own servers included."""
 
 _stderr = os.dup(2)
 """The standard error of this process itself; what a test writes to its own is caught."""
-
-_skipped: list[str] = []
 
 
 def pytest_configure() -> None:
@@ -32,20 +30,19 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.skipped and not hasattr(report, "wasxfail"):
-        _skipped.append(report.nodeid)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if ALL_MUST_RUN and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"HOWDAH_TESTS_MUST_RUN is set, but this was skipped: {report.longrepr}"
+    return report
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    if ALL_MUST_RUN and _skipped:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if ALL_MUST_RUN and _skipped:
-        terminalreporter.write_line(f"HOWDAH_TESTS_MUST_RUN is set, but {len(_skipped)} tests were skipped.", red=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Whoever runs again what failed has to know whether all the others were run: with 1 they were."""
+    if session.config.cache is not None and not hasattr(session.config, "workerinput"):
+        session.config.cache.set("howdah/exit", int(exitstatus))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
